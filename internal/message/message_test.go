@@ -1,0 +1,160 @@
+package message
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, r io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestParseKeepsEveryByte(t *testing.T) {
+	tests := []struct{ name, raw, head, body string }{
+		{"plain", "A: b\nC: d\n\nbody\n", "A: b\nC: d\n\n", "body\n"},
+		{"crlf", "A: b\r\n c\r\n\r\nx\r\ny", "A: b\n c\n\n", "x\ny"},
+		{"no header", "\nbody\n", "\n", "body\n"},
+		{"header only", "A: b\n", "A: b\n", ""},
+		{"header without line end", "A: b", "A: b", ""},
+		{"line without colon", "From me\nA: b\n\nx", "From me\nA: b\n\n", "x"},
+		{"empty", "", "", ""},
+		{"folded first line", " x\nA: b\n\n", " x\nA: b\n\n", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			spool := NewSpool(t.TempDir(), 7)
+			defer spool.Close()
+			lf := NewLFWriter(spool)
+			for _, c := range []byte(tt.raw) {
+				if _, err := lf.Write([]byte{c}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := lf.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			spooled, err := spool.Message()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for kind, m := range map[string]*Message{"memory": Parse([]byte(tt.raw)), "spool": spooled} {
+				whole := tt.head + tt.body
+				if got := read(t, m.Open()); got != whole {
+					t.Errorf("%s: whole %q, want %q", kind, got, whole)
+				}
+				if got := read(t, m.OpenBody()); got != tt.body {
+					t.Errorf("%s: body %q, want %q", kind, got, tt.body)
+				}
+				var crlf bytes.Buffer
+				if err := m.WriteCRLF(&crlf); err != nil {
+					t.Fatal(err)
+				}
+				if m.Size() != int64(len(whole)) || m.VirtualSize() != int64(crlf.Len()) {
+					t.Errorf("%s: sizes %d and %d, want %d and %d", kind, m.Size(), m.VirtualSize(), len(whole), crlf.Len())
+				}
+			}
+		})
+	}
+}
+
+func TestLFWriterKeepsLoneCR(t *testing.T) {
+	for _, chunk := range []int{1, 2, 3, 100} {
+		var out bytes.Buffer
+		w := NewLFWriter(&out)
+		in := "a\rb\r\r\nc\r\n\r"
+		for i := 0; i < len(in); i += chunk {
+			if _, err := w.Write([]byte(in[i:min(i+chunk, len(in))])); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if want := "a\rb\r\nc\n\r"; out.String() != want {
+			t.Errorf("chunks of %d: %q, want %q", chunk, out.String(), want)
+		}
+	}
+}
+
+func TestFieldValues(t *testing.T) {
+	m := Parse([]byte("Subject: =?iso-8859-1?q?caf=E9?=\n =?utf-8?b?w6k=?=\nX-Space : v \nbad line\nX: a\n\tb\nX-Charset: =?nonsense?q?x?=\n\n"))
+	tests := []struct{ name, value, decoded string }{
+		{"subject", "=?iso-8859-1?q?caf=E9?= =?utf-8?b?w6k=?=", "caféé"},
+		{"X-SPACE", "v", "v"},
+		{"x", "a\tb", "a\tb"},
+		{"x-charset", "=?nonsense?q?x?=", "=?nonsense?q?x?="},
+	}
+	for _, tt := range tests {
+		found := false
+		for f := range m.Header(tt.name) {
+			found = true
+			if f.Value() != tt.value || f.Decoded() != tt.decoded {
+				t.Errorf("%s: value %q decoded %q", tt.name, f.Value(), f.Decoded())
+			}
+		}
+		if !found {
+			t.Errorf("no field %s", tt.name)
+		}
+	}
+	if _, ok := m.Get("bad line"); ok {
+		t.Error("a line without a colon became a field")
+	}
+}
+
+func TestEditSharesTheBody(t *testing.T) {
+	m := Parse([]byte("A: b\n\nbody\n"))
+	e := m.Prepend(RawField("Return-Path", "<a@b>"), NewField("X-Mark", "grün"))
+	want := "Return-Path: <a@b>\nX-Mark: =?utf-8?q?gr=C3=BCn?=\nA: b\n\nbody\n"
+	if got := read(t, e.Open()); got != want {
+		t.Errorf("got %q", got)
+	}
+	if e.Identity() == m.Identity() {
+		t.Error("an edited message has the identity of the original")
+	}
+	if e.Identity() != m.Prepend(RawField("Return-Path", "<a@b>"), NewField("X-Mark", "grün")).Identity() {
+		t.Error("two equal edits differ")
+	}
+}
+
+func TestNewFieldFolds(t *testing.T) {
+	value := strings.Repeat("word ", 60) + strings.Repeat("x", 100)
+	f := NewField("Subject", value)
+	for line := range strings.SplitSeq(f.Raw(), "\n") {
+		if len(line) > 78 && !strings.Contains(line, "xxx") {
+			t.Errorf("line of %d: %q", len(line), line)
+		}
+	}
+	if f.Value() != value {
+		t.Errorf("unfolds to %q", f.Value())
+	}
+	if f := NewField("X", "a\r\nB: c"); strings.Count(f.Raw(), "\n") != 1 {
+		t.Errorf("a line break came through: %q", f.Raw())
+	}
+}
+
+func TestHeaderWithoutEndIsBounded(t *testing.T) {
+	raw := []byte(strings.Repeat("X: y\n", MaxHeader/5+10))
+	m := Parse(raw)
+	if len(m.head) > MaxHeader || m.Size() != int64(len(raw)) {
+		t.Errorf("header of %d bytes, size %d", len(m.head), m.Size())
+	}
+	s := NewSpool(t.TempDir(), 1000)
+	defer s.Close()
+	if _, err := s.Write(raw); err != nil {
+		t.Fatal(err)
+	}
+	sm, err := s.Message()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sm.head) > MaxHeader || sm.Size() != int64(len(raw)) {
+		t.Errorf("spooled: header of %d bytes, size %d", len(sm.head), sm.Size())
+	}
+}

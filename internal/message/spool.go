@@ -1,0 +1,197 @@
+package message
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Spool takes a message in while it arrives: in memory up to a bound, beyond it
+// in an unnamed temporary file, so that the memory of a session does not grow
+// with its messages. The bytes written must have LF line ends (see LFWriter).
+//
+// The Message made of a Spool reads from it: Reset and Close end its life.
+type Spool struct {
+	dir   string
+	bound int
+	mem   []byte
+	file  *os.File // nil while all is in memory; then mem holds what is not yet written
+	size  int64    // bytes already in file
+	lines int64
+}
+
+// NewSpool makes a Spool that keeps up to bound bytes in memory and the rest in
+// a file in dir (the system's temporary folder when empty).
+func NewSpool(dir string, bound int) *Spool { return &Spool{dir: dir, bound: bound} }
+
+// Write appends p. Its errors are those of the spool file.
+func (s *Spool) Write(p []byte) (int, error) {
+	if len(s.mem)+len(p) > s.bound && len(s.mem) > 0 {
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+	}
+	s.mem = append(s.mem, p...)
+	s.lines += int64(bytes.Count(p, []byte{'\n'}))
+	return len(p), nil
+}
+
+// Size gives the bytes written so far.
+func (s *Spool) Size() int64 { return s.size + int64(len(s.mem)) }
+
+func (s *Spool) flush() error {
+	if s.file == nil {
+		f, err := os.CreateTemp(s.dir, ".dovetail-spool-*")
+		if err != nil {
+			return fmt.Errorf("making the spool file: %w", err)
+		}
+		s.file = f
+		// Unnamed from now on: gone with the process, whatever ends it.
+		if err := os.Remove(f.Name()); err != nil {
+			return fmt.Errorf("unlinking the spool file: %w", err)
+		}
+	}
+	n, err := s.file.Write(s.mem)
+	s.size += int64(n)
+	if err != nil {
+		return fmt.Errorf("writing the spool file: %w", err)
+	}
+	s.mem = s.mem[:0]
+	return nil
+}
+
+// Message gives what was written as a message. The Spool must not be written to
+// before the message is done with and Reset was called.
+func (s *Spool) Message() (*Message, error) {
+	if s.file == nil {
+		n := headerLen(s.mem)
+		return newMessage(string(s.mem[:n]), &body{
+			r: bytes.NewReader(s.mem), off: int64(n), size: int64(len(s.mem) - n),
+			lines: s.lines - int64(bytes.Count(s.mem[:n], []byte{'\n'})),
+		}), nil
+	}
+	if err := s.flush(); err != nil {
+		return nil, err
+	}
+	head, err := s.readHeader()
+	if err != nil {
+		return nil, err
+	}
+	return newMessage(string(head), &body{
+		r: s.file, off: int64(len(head)), size: s.size - int64(len(head)),
+		lines: s.lines - int64(bytes.Count(head, []byte{'\n'})),
+	}), nil
+}
+
+// readHeader reads the header from the spool file, more of it as long as its end is not seen.
+func (s *Spool) readHeader() ([]byte, error) {
+	for n := int64(64 << 10); ; n *= 4 {
+		buf := make([]byte, min(n, s.size, MaxHeader+1))
+		if _, err := s.file.ReadAt(buf, 0); err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("reading the spool file: %w", err)
+		}
+		h := headerLen(buf)
+		if h < len(buf) || int64(len(buf)) == s.size {
+			return buf[:h], nil
+		}
+	}
+}
+
+// Reset empties the Spool for the next message; the memory is kept for it.
+func (s *Spool) Reset() error {
+	err := s.Close()
+	s.mem, s.size, s.lines = s.mem[:0], 0, 0
+	return err
+}
+
+// Close frees the spool file.
+func (s *Spool) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file = nil
+	return err
+}
+
+// LFWriter hands on what is written to it with every CRLF as LF. A CR at the
+// end of the last Write is kept back: call Flush at the end.
+type LFWriter struct {
+	w  io.Writer
+	cr bool // a CR was kept back
+}
+
+// NewLFWriter writes to w.
+func NewLFWriter(w io.Writer) *LFWriter { return &LFWriter{w: w} }
+
+func (l *LFWriter) Write(p []byte) (int, error) {
+	total := len(p)
+	if l.cr && total > 0 {
+		l.cr = false
+		if p[0] != '\n' {
+			if _, err := l.w.Write([]byte{'\r'}); err != nil {
+				return 0, err
+			}
+		}
+	}
+	for len(p) > 0 {
+		i := bytes.IndexByte(p, '\r')
+		switch {
+		case i < 0:
+			i = len(p)
+		case i == len(p)-1:
+			l.cr = true
+		case p[i+1] != '\n':
+			i++ // a lone CR is content
+		}
+		if _, err := l.w.Write(p[:i]); err != nil {
+			return 0, err
+		}
+		p = p[i:]
+		if len(p) > 0 && p[0] == '\r' && (l.cr || len(p) > 1 && p[1] == '\n') {
+			p = p[1:]
+		}
+	}
+	return total, nil
+}
+
+// Flush writes a CR that was kept back.
+func (l *LFWriter) Flush() error {
+	if !l.cr {
+		return nil
+	}
+	l.cr = false
+	_, err := l.w.Write([]byte{'\r'})
+	return err
+}
+
+// WriteCRLF writes the whole message to w with CRLF line ends.
+func (m *Message) WriteCRLF(w io.Writer) error {
+	r := m.Open()
+	buf := make([]byte, 32<<10)
+	var out []byte
+	for {
+		n, err := r.Read(buf)
+		out = out[:0]
+		for rest := buf[:n]; len(rest) > 0; {
+			i := bytes.IndexByte(rest, '\n')
+			if i < 0 {
+				out = append(out, rest...)
+				break
+			}
+			out = append(append(out, rest[:i]...), '\r', '\n')
+			rest = rest[i+1:]
+		}
+		if _, werr := w.Write(out); werr != nil {
+			return werr
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

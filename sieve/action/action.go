@@ -1,0 +1,69 @@
+// Package action is the closed set of effects that a Sieve script may ask for.
+//
+// Extensions of the language compose these values and invent no others, so the
+// executor (internal/delivery) knows a handful of effects however many
+// extensions there are. A new effect is a deliberate change: a type here, its
+// execution there, and a case in the executor's exhaustiveness test.
+package action
+
+import "dovetail/internal/message"
+
+// Action is one effect. The set is closed: only this package can implement it.
+type Action interface {
+	// Name is the action's name in `dovetail sieve test` and in test_result_action.
+	Name() string
+	sealed()
+}
+
+// Store puts the message into a mailbox: keep, the implicit keep and fileinto
+// (RFC 5228 sections 2.10.2, 4.1, 4.3).
+type Store struct {
+	Mailbox string           // UTF-8, with the namespace's separator; "" is the default mailbox (keep)
+	Flags   []string         // IMAP flags and keywords (RFC 5232), e.g. `\Seen`, `Junk`
+	Create  bool             // :create, RFC 5490
+	Copy    bool             // :copy, RFC 3894: the implicit keep stays in force
+	Message *message.Message // as it was when the action was asked for
+}
+
+// Redirect sends the message on (RFC 5228 section 4.2).
+type Redirect struct {
+	Address string // addr-spec
+	Copy    bool
+	Message *message.Message
+}
+
+// Reject refuses the message with a reason (RFC 5429). Ereject asks for a
+// refusal at protocol level; without it a message may be sent back.
+type Reject struct {
+	Reason  string
+	Ereject bool
+}
+
+// Discard drops the message silently (RFC 5228 section 4.4).
+type Discard struct{}
+
+// Pipe hands the message to a program (vnd.dovecot.pipe).
+type Pipe struct {
+	Program string
+	Args    []string
+	Copy    bool
+	Try     bool // a failure is no error; the implicit keep stays in force then
+	Message *message.Message
+}
+
+func (s *Store) Name() string {
+	if s.Mailbox == "" {
+		return "keep"
+	}
+	return "store"
+}
+func (*Redirect) Name() string { return "redirect" }
+func (*Reject) Name() string   { return "reject" }
+func (*Discard) Name() string  { return "discard" }
+func (*Pipe) Name() string     { return "pipe" }
+
+func (*Store) sealed()    {}
+func (*Redirect) sealed() {}
+func (*Reject) sealed()   {}
+func (*Discard) sealed()  {}
+func (*Pipe) sealed()     {}
