@@ -1,0 +1,93 @@
+// Package fsx is the file-system seam: what writes mail goes through FS, so that
+// tests can make any call fail (fsxtest.Faulty); Flusher makes writes durable, one
+// flush for many files under load; and Credentials.Do acts with a user's rights.
+package fsx
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// File is an open file or directory; *os.File is one.
+type File interface {
+	io.Reader
+	io.Writer
+	io.Closer
+	Name() string
+	Fd() uintptr
+	Stat() (fs.FileInfo, error)
+	Sync() error
+	Chmod(mode fs.FileMode) error
+	Chown(uid, gid int) error
+	Truncate(size int64) error
+}
+
+// FS is the part of package os that a mail store needs, with the same meaning and errors.
+type FS interface {
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	Mkdir(name string, perm fs.FileMode) error
+	Rename(oldname, newname string) error
+	Link(oldname, newname string) error
+	Remove(name string) error
+	Stat(name string) (fs.FileInfo, error)
+	Lstat(name string) (fs.FileInfo, error)
+	ReadDir(name string) ([]fs.DirEntry, error)
+	ReadFile(name string) ([]byte, error)
+	Chtimes(name string, atime, mtime time.Time) error
+}
+
+// OS is the real file system.
+type OS struct{}
+
+// OpenFile is os.OpenFile.
+func (OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+	f, err := os.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err // a nil *os.File must not become a File
+	}
+	return f, nil
+}
+
+// Mkdir is os.Mkdir.
+func (OS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, perm) }
+
+// Rename is os.Rename.
+func (OS) Rename(oldname, newname string) error { return os.Rename(oldname, newname) }
+
+// Link is os.Link.
+func (OS) Link(oldname, newname string) error { return os.Link(oldname, newname) }
+
+// Remove is os.Remove.
+func (OS) Remove(name string) error { return os.Remove(name) }
+
+// Stat is os.Stat.
+func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+
+// Lstat is os.Lstat.
+func (OS) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
+
+// ReadDir is os.ReadDir.
+func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+
+// ReadFile is os.ReadFile.
+func (OS) ReadFile(name string) ([]byte, error) { return os.ReadFile(name) }
+
+// Chtimes is os.Chtimes.
+func (OS) Chtimes(name string, atime, mtime time.Time) error { return os.Chtimes(name, atime, mtime) }
+
+// SyncDir makes the entries of directory name durable: what was renamed, linked
+// or removed in it before.
+func SyncDir(fsys FS, name string) error {
+	d, err := fsys.OpenFile(name, os.O_RDONLY, 0)
+	if err != nil {
+		return fmt.Errorf("opening the directory to sync it: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("syncing directory %s: %w", name, err)
+	}
+	return nil
+}
