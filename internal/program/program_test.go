@@ -1,0 +1,218 @@
+package program
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// programs makes a folder of shell scripts and gives its Runner.
+func programs(t *testing.T, scripts map[string]string) *Runner {
+	t.Helper()
+	dir := t.TempDir()
+	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil { // other users must get through
+			t.Fatal(err)
+		}
+	}
+	for name, text := range scripts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &Runner{Dir: dir, Timeout: 20 * time.Second}
+}
+
+func TestRun(t *testing.T) {
+	r := programs(t, map[string]string{
+		"cat":    `cat`,
+		"args":   `for a in "$@"; do printf '<%s>' "$a"; done`,
+		"env":    `env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= | sort; pwd`,
+		"fail":   `echo why >&2; exit 75`,
+		"noread": `exit 0`,
+		"signal": `kill -9 $$`,
+	})
+	big := strings.Repeat("0123456789\n", 100_000)
+	tests := []struct {
+		name    string
+		job     Job
+		lf      bool
+		out     string
+		status  int
+		unread  bool
+		stderr  string
+		wantErr string
+	}{
+		{name: "input as CRLF", job: Job{Name: "cat", Input: strings.NewReader("a\nb\r\nc\r\rd\r")}, out: "a\r\nb\r\nc\r\rd\r"},
+		{name: "input as LF", lf: true, job: Job{Name: "cat", Input: strings.NewReader("a\nb\r\nc\r\rd\r")}, out: "a\nb\nc\r\rd\r"},
+		{name: "no input", job: Job{Name: "cat"}},
+		{name: "big input", lf: true, job: Job{Name: "cat", Input: strings.NewReader(big)}, out: big},
+		{name: "no shell sees the arguments", job: Job{Name: "args", Args: []string{"a b", "$HOME", "", "`id`", "-x"}}, out: "<a b><$HOME><><`id`><-x>"},
+		{name: "environment", job: Job{Name: "env", Env: Env{User: "bob", Sender: "a@b", Home: "/h"}}, out: "HOME=/h\nSENDER=a@b\nUSER=bob\n/\n"},
+		{name: "no environment", job: Job{Name: "env"}, out: "/\n"},
+		{name: "exit status", job: Job{Name: "fail"}, status: 75, stderr: "why\n"},
+		{name: "small input unread", job: Job{Name: "noread", Input: strings.NewReader("x")}},
+		{name: "big input unread is no failure", job: Job{Name: "noread", Input: strings.NewReader(big)}, unread: true},
+		{name: "signal", job: Job{Name: "signal"}, wantErr: "signal: killed"},
+		{name: "input fails", job: Job{Name: "cat", Input: iotest.ErrReader(syscall.EIO)}, wantErr: "input/output error"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			runner := *r
+			runner.LF = tt.lf
+			var out bytes.Buffer
+			tt.job.Output = &out
+			res, err := runner.Run(context.Background(), tt.job)
+			if tt.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Fatalf("error %v, want %q", err, tt.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != tt.out {
+				t.Errorf("output %.200q, want %.200q", out.String(), tt.out)
+			}
+			if res.Status != tt.status || res.Stderr != tt.stderr || (tt.unread && !res.Unread) {
+				t.Errorf("got %+v", res)
+			}
+		})
+	}
+}
+
+func TestTimeoutKillsTheGroup(t *testing.T) {
+	r := programs(t, map[string]string{"stuck": `sleep 600 & echo $!; echo late >&2; wait`})
+	r.Timeout = 300 * time.Millisecond
+	var out bytes.Buffer
+	res, err := r.Run(context.Background(), Job{Name: "stuck", Output: &out, Input: strings.NewReader(strings.Repeat("x", 1<<20))})
+	if !errors.Is(err, ErrTimeout) {
+		t.Fatalf("error %v", err)
+	}
+	if res.Stderr != "late\n" {
+		t.Errorf("stderr %q", res.Stderr)
+	}
+	wantDead(t, out.String())
+}
+
+func TestCancelKillsTheGroup(t *testing.T) {
+	r := programs(t, map[string]string{"stuck": `sleep 600 & echo $!; wait`})
+	ctx, cancel := context.WithCancel(context.Background())
+	out := &trigger{do: cancel}
+	if _, err := r.Run(ctx, Job{Name: "stuck", Output: out}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	wantDead(t, out.String())
+}
+
+// trigger does something when it is first written to.
+type trigger struct {
+	bytes.Buffer
+	do func()
+}
+
+func (w *trigger) Write(p []byte) (int, error) {
+	defer w.do()
+	return w.Buffer.Write(p)
+}
+
+// wantDead waits for the process whose number is in out to be gone or a zombie.
+func wantDead(t *testing.T, out string) {
+	t.Helper()
+	pid, err := strconv.Atoi(strings.TrimSpace(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+		if err != nil || bytes.Contains(stat, []byte(") Z ")) {
+			return
+		}
+		if deadline, ok := t.Deadline(); ok && time.Until(deadline) < time.Second {
+			t.Fatalf("process %d outlived its group's end", pid)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestChildThatKeepsTheOutputOpen(t *testing.T) {
+	r := programs(t, map[string]string{"daemon": `sleep 5 & echo started`})
+	var out bytes.Buffer
+	res, err := r.Run(context.Background(), Job{Name: "daemon", Output: &out})
+	if err != nil || res.Status != 0 || out.String() != "started\n" {
+		t.Errorf("%+v, %v, output %q", res, err, out.String())
+	}
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	r := programs(t, map[string]string{"cat": `cat`, "loud": `cat >&2`})
+	r.MaxOutput, r.LF = 1000, true
+	var out bytes.Buffer
+	if _, err := r.Run(context.Background(), Job{Name: "cat", Output: &out, Input: strings.NewReader(strings.Repeat("x", 1000))}); err != nil || out.Len() != 1000 {
+		t.Errorf("at the bound: %v, %d bytes", err, out.Len())
+	}
+	out.Reset()
+	_, err := r.Run(context.Background(), Job{Name: "cat", Output: &out, Input: strings.NewReader(strings.Repeat("x", 1001))})
+	if !errors.Is(err, ErrOutput) || out.Len() > 1000 {
+		t.Errorf("past the bound: %v, %d bytes", err, out.Len())
+	}
+	res, err := r.Run(context.Background(), Job{Name: "loud", Input: strings.NewReader(strings.Repeat("x", 1<<20))})
+	if err != nil || len(res.Stderr) != MaxStderr || res.Unread {
+		t.Errorf("standard error: %v, %d bytes", err, len(res.Stderr))
+	}
+}
+
+func TestRunAsUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		if os.Getenv("DOVETAIL_CI") == "1" {
+			t.Fatal("needs root")
+		}
+		t.Skip("needs root")
+	}
+	r := programs(t, map[string]string{"who": `id -u; id -g; id -G; ps -o pid=,pgid=,sid= -p $$ | awk '{print $1==$2, $2==$3}'`})
+	var out bytes.Buffer
+	_, err := r.Run(context.Background(), Job{Name: "who", Output: &out, Cred: &Cred{UID: 65534, GID: 65533, Groups: []uint32{65532}}})
+	if err != nil || out.String() != "65534\n65533\n65533 65532\n1 1\n" {
+		t.Errorf("%v: %q", err, out.String())
+	}
+}
+
+func TestLookup(t *testing.T) {
+	r := programs(t, map[string]string{"good": "", "open": "", "text": "", "ünï": ""})
+	for name, mode := range map[string]os.FileMode{"open": 0o757, "text": 0o644} {
+		if err := os.Chmod(filepath.Join(r.Dir, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(r.Dir, "dir"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"good": "", "ünï": "",
+		"open": "writable by everybody", "text": "not executable", "dir": "not a regular file", "none": "not found",
+		"": "invalid", ".": "invalid", "..": "invalid", "../good": "invalid", "/bin/sh": "invalid", "a\nb": "invalid",
+		"a\x7f": "invalid", "a\u0085": "invalid", "a\u2028": "invalid", "\xff": "invalid",
+		strings.Repeat("ü", MaxName+1): "invalid", strings.Repeat("ü", MaxName): "not found",
+	} {
+		_, err := r.Run(context.Background(), Job{Name: name})
+		var lookup *LookupError
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%q: %v", name, err)
+		case want != "" && (!errors.As(err, &lookup) || !strings.Contains(lookup.Reason, want)):
+			t.Errorf("%q: error %v, want %q", name, err, want)
+		}
+	}
+	if _, err := (&Runner{}).Lookup("good"); err == nil || !strings.Contains(err.Error(), "no folder") {
+		t.Errorf("without a folder: %v", err)
+	}
+}
