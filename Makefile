@@ -1,0 +1,63 @@
+# make build    all programs into bin/, static
+# make demo     a look at what dovetail does: needs Go alone
+# make test     installs the mail servers that the tests need (root), runs all
+# make check    format, vet, staticcheck, race tests, architecture
+# make bench    dovetail-lmtpd and Dovecot's LMTP beside each other (root)
+# make fuzz     every fuzz target for FUZZTIME
+# make install  into DESTDIR, PREFIX
+
+GO       ?= go
+DESTDIR  ?=
+PREFIX   ?= /usr/local
+PIPEDIR  ?= $(PREFIX)/lib/dovecot
+FUZZTIME ?= 20s
+BENCH    ?=
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+programs = $(notdir $(wildcard cmd/*))
+ldflags  = -s -w -X dovetail/internal/cli.Version=$(VERSION)
+
+.PHONY: all build demo test check race lint bench fuzz install clean
+
+all: build
+
+build:
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o bin/ $(addprefix ./cmd/,$(programs))
+
+demo: build
+	@bin/dovetail demo
+
+test:
+	GO=$(GO) scripts/test
+
+# The race detector needs cgo and a C compiler. Tests of the architecture and
+# of everything else that needs no root are among these.
+race:
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 15m ./...
+
+lint:
+	GO=$(GO) scripts/lint
+
+check: lint race
+
+bench: build
+	$(GO) run ./bench $(BENCH)
+
+fuzz:
+	GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+# Sieve's pipe finds the learning programs in PIPEDIR, also by the names that
+# the shell scripts before them had.
+install: build
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	for p in $(programs); do install -m 755 bin/$$p '$(DESTDIR)$(PREFIX)/bin/' || exit 1; done
+	for kind in spam ham; do \
+	  test -e bin/learn-$$kind || continue; \
+	  install -d '$(DESTDIR)$(PIPEDIR)' && \
+	  install -m 755 bin/learn-$$kind '$(DESTDIR)$(PIPEDIR)/learn-$$kind' && \
+	  install -m 755 bin/learn-$$kind '$(DESTDIR)$(PIPEDIR)/sa-learn-$$kind.sh' || exit 1; \
+	done
+
+clean:
+	rm -rf bin
