@@ -1,0 +1,36 @@
+// Package lmtp is an LMTP server (RFC 2033): it speaks the protocol and knows
+// nothing of mail. Who is a recipient and where a message goes is decided by the
+// Deliverer that its user gives it.
+//
+// # Protocol
+//
+// LHLO, MAIL, RCPT, DATA, BDAT, RSET, NOOP, VRFY, QUIT, STARTTLS and XCLIENT,
+// with PIPELINING (RFC 2920), ENHANCEDSTATUSCODES (RFC 2034), 8BITMIME
+// (RFC 6152), SMTPUTF8 (RFC 6531), SIZE (RFC 1870), CHUNKING (RFC 3030, without
+// BINARYMIME), STARTTLS (RFC 3207) where a certificate is set, and Postfix's
+// XCLIENT for trusted peers. The DSN parameters ORCPT, NOTIFY, RET and ENVID
+// (RFC 3461) and AUTH (RFC 4954) are taken though not offered. The words of the
+// replies are those of Dovecot's LMTP server.
+//
+// After DATA there is one reply for each RCPT that was answered 250, in their
+// order. A recipient that was given twice gets two replies and one copy.
+//
+// The end of DATA is CRLF "." CRLF and nothing else, and a dot is taken off a
+// line only after CRLF, so that a message cannot hold commands for a server that
+// reads line ends more freely than the MTA before it (SMTP smuggling). A lone LF
+// or CR is content. Commands may end with a lone LF. The message handed to the
+// Deliverer has LF line ends; all other bytes are as they came, NUL included.
+//
+// # Sessions
+//
+// A session that has nothing to do holds one read buffer of 16 KiB. A message is
+// kept in memory up to Limits.SpoolMemory, then in an unnamed file; the memory
+// comes from a pool that all sessions share and goes back after the message.
+// Replies are written together when the client's pipelined commands are all
+// read, and after each message.
+//
+// A client that disconnects before the end of DATA has sent nothing: no part of
+// the message is delivered. A message that cannot be taken in, for its size or
+// because the spool fails, is read to its end, dropped, and refused for every
+// recipient, so that the session can go on.
+package lmtp
