@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"dovetail/sieve/action"
+)
+
+// Do adds an action to the result, on behalf of a call: the effects of the
+// call's tags change it first. It cancels the implicit keep unless the action
+// is a copy (RFC 5228 section 2.10.2, RFC 3894).
+func (r *Run) Do(c *Call, a action.Action) error {
+	for _, e := range c.effects {
+		if err := e(r, a); err != nil {
+			return r.Fail(c.Pos, "%w", err)
+		}
+	}
+	for i, old := range r.actions {
+		merged, err := merge(old, a, r.origins[i])
+		if err != nil {
+			return r.Fail(c.Pos, "%w", err)
+		}
+		if merged {
+			r.settle(c, old)
+			return nil
+		}
+	}
+	if err := r.checkLimits(c, a); err != nil {
+		return err
+	}
+	r.actions, r.origins = append(r.actions, a), append(r.origins, c.Pos)
+	r.settle(c, a)
+	return nil
+}
+
+// settle notes what an action does to the implicit keep, and who asked for it.
+func (r *Run) settle(c *Call, a action.Action) {
+	if cancelsKeep(a) {
+		r.keep = false
+	}
+	r.decided = Decided{Script: r.program.Name, Line: c.Pos.Line}
+	if r.env.Trace != nil {
+		r.env.Trace(Event{Script: r.program.Name, Pos: c.Pos, Kind: EventAction, Name: c.Command.Name, Text: a.Name()})
+	}
+}
+
+// CancelKeep cancels the implicit keep without any action.
+func (r *Run) CancelKeep() { r.keep = false }
+
+// cancelsKeep tells whether an action takes the place of the implicit keep.
+func cancelsKeep(a action.Action) bool {
+	switch a := a.(type) {
+	case *action.Store:
+		return !a.Copy
+	case *action.Redirect:
+		return !a.Copy
+	case *action.Pipe:
+		return !a.Copy
+	}
+	return true
+}
+
+// checkLimits refuses an action beyond the limits.
+func (r *Run) checkLimits(c *Call, a action.Action) error {
+	l := r.program.engine.limits
+	if len(r.actions) >= l.Actions {
+		return r.Fail(c.Pos, "total number of actions exceeds policy limit (%d > %d)", len(r.actions)+1, l.Actions)
+	}
+	if _, ok := a.(*action.Redirect); !ok {
+		return nil
+	}
+	n := 1
+	for _, old := range r.actions {
+		if _, ok := old.(*action.Redirect); ok {
+			n++
+		}
+	}
+	if n > l.Redirects {
+		return r.Fail(c.Pos, "number of redirect actions exceeds policy limit (%d > %d)", n, l.Redirects)
+	}
+	return nil
+}
+
+// merge joins an action to one that the result has already, where the two are
+// the same effect; the error says that they exclude each other. at is where the
+// older one was asked for.
+func merge(old, a action.Action, at Pos) (bool, error) {
+	switch old := old.(type) {
+	case *action.Store:
+		if s, ok := a.(*action.Store); ok && sameMailbox(old.Mailbox, s.Mailbox) {
+			old.Flags = s.Flags
+			old.Copy = old.Copy && s.Copy
+			old.Create = old.Create || s.Create
+			return true, nil
+		}
+	case *action.Redirect:
+		if n, ok := a.(*action.Redirect); ok && old.Address == n.Address {
+			old.Copy = old.Copy && n.Copy
+			return true, nil
+		}
+	case *action.Discard:
+		if _, ok := a.(*action.Discard); ok {
+			return true, nil
+		}
+	}
+	return false, conflict(old, a, at)
+}
+
+// conflict refuses reject beside what delivers the message (RFC 5429 section 2.2).
+func conflict(old, a action.Action, at Pos) error {
+	_, oldRejects := old.(*action.Reject)
+	_, rejects := a.(*action.Reject)
+	switch {
+	case oldRejects && rejects:
+		return fmt.Errorf("duplicate reject/ereject action not allowed (previously triggered one was here: line %d)", at.Line)
+	case rejects && delivers(old):
+		return fmt.Errorf("reject/ereject action conflicts with other action: "+
+			"the %s action (line %d) tries to deliver the message", old.Name(), at.Line)
+	case oldRejects && delivers(a):
+		return fmt.Errorf("reject/ereject action conflicts with other action: "+
+			"the %s action tries to deliver the message (reject: line %d)", a.Name(), at.Line)
+	}
+	return nil
+}
+
+// delivers tells whether an action brings the message to somebody.
+func delivers(a action.Action) bool {
+	switch a.(type) {
+	case *action.Store, *action.Redirect, *action.Pipe:
+		return true
+	}
+	return false
+}
+
+// sameMailbox compares mailbox names; INBOX has any case (RFC 3501 section 5.1)
+// and is where keep stores.
+func sameMailbox(a, b string) bool {
+	if a == "" {
+		a = "INBOX"
+	}
+	if b == "" {
+		b = "INBOX"
+	}
+	return a == b || strings.EqualFold(a, "INBOX") && strings.EqualFold(b, "INBOX")
+}

@@ -1,0 +1,303 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"dovetail/sieve/internal/syntax"
+)
+
+// tagKey finds a tag of a command.
+type tagKey struct{ command, tag string }
+
+// Groups of tags that the engine itself provides.
+const (
+	groupMatch      = "MATCH-TYPE"
+	groupComparator = "COMPARATOR"
+	groupPart       = "ADDRESS-PART"
+)
+
+// findTag finds a tag that may stand on a call, among all that is in effect.
+func (call *Call) findTag(name string) *Tag {
+	cmd := call.Command
+	for i := range cmd.Tags {
+		if cmd.Tags[i].Name == name {
+			return &cmd.Tags[i]
+		}
+	}
+	if t := call.tagIndex[tagKey{cmd.Name, name}]; t != nil {
+		return t
+	}
+	if slices.Contains(cmd.Takes, name) {
+		if t := call.tagByName[name]; t != nil {
+			return t
+		}
+	}
+	if cmd.Match {
+		if name == comparatorTag.Name {
+			return &comparatorTag
+		}
+		if mt := call.matchTypes[name]; mt != nil {
+			return &Tag{Name: name, Group: groupMatch, Param: mt.Param}
+		}
+	}
+	if cmd.AddressPart && call.parts[name] != nil {
+		return &Tag{Name: name, Group: groupPart}
+	}
+	if cmd.Modifiers && call.modifiers[name] != nil {
+		return &Tag{Name: name, Group: fmt.Sprintf("MODIFIER %d", call.modifiers[name].Precedence)}
+	}
+	return nil
+}
+
+// comparatorTag is :comparator (RFC 5228 section 2.7.3).
+var comparatorTag = Tag{
+	Name: "comparator", Group: groupComparator,
+	Param: &Param{Name: "comparator name", Kind: String, Const: true},
+}
+
+// takeArguments checks the arguments of a call against its command and keeps
+// them. Only the first error of a call is reported.
+func (call *Call) takeArguments() error {
+	args := call.node.Args
+	uses := make([]*Tag, len(args))
+	for i, a := range args {
+		if a.Kind != syntax.Tag {
+			continue
+		}
+		if uses[i] = call.findTag(a.Str); uses[i] == nil {
+			return call.unknownTag(a)
+		}
+	}
+	for len(args) > 0 && args[0].Kind == syntax.Tag {
+		n, err := call.takeTag(args, uses[0])
+		if err != nil {
+			return err
+		}
+		args, uses = args[n:], uses[n:]
+	}
+	for _, a := range args {
+		if a.Kind == syntax.Tag {
+			return call.Errorf(a.Pos, "encountered an unexpected tagged argument ':%s' "+
+				"while validating positional arguments for the %s", a.Str, call.describe())
+		}
+	}
+	if err := call.takePositional(args); err != nil {
+		return err
+	}
+	for _, x := range call.loaded {
+		for _, im := range x.Implicit {
+			if slices.Contains(im.On, call.Command.Name) {
+				if err := im.Apply(call); err != nil {
+					return call.Errorf(call.Pos, "%w", err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// describe is what messages call a call: "fileinto command".
+func (call *Call) describe() string { return call.Command.Name + " " + call.kindName() }
+
+// unknownTag reports a tag once per script.
+func (call *Call) unknownTag(a syntax.Arg) error {
+	key := call.Command.Name + " :" + a.Str
+	if call.unknown[key] {
+		return errReported
+	}
+	call.unknown[key] = true
+	return call.Errorf(a.Pos, "unknown tagged argument ':%s' for the %s "+
+		"(reported only once at first occurrence)", a.Str, call.describe())
+}
+
+// takeTag takes the tag at the start of args, with its value; it tells how many of args that were.
+func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
+	a := args[0]
+	group := t.Group
+	if group == "" {
+		group = t.Name
+	}
+	if !t.Repeat && call.groups[group] {
+		what := fmt.Sprintf(":%s argument", t.Name)
+		if t.Group != "" {
+			what = fmt.Sprintf("%s argument (:%s)", t.Group, t.Name)
+		}
+		return 0, call.Errorf(a.Pos, "encountered duplicate %s for the %s", what, call.describe())
+	}
+	if call.groups == nil {
+		call.groups, call.tags = map[string]bool{}, map[string]*TagUse{}
+	}
+	call.groups[group] = true
+	use, n := &TagUse{Pos: a.Pos, Tag: t}, 1
+	if t.Param != nil {
+		if len(args) < 2 || args[1].Kind == syntax.Tag {
+			return 0, call.Errorf(a.Pos, "the :%s tag for the %s requires %s as parameter, but %s",
+				t.Name, call.describe(), t.Param.Kind, foundInstead(args[1:], "no parameters were found"))
+		}
+		if !fits(args[1], t.Param.Kind) {
+			return 0, call.Errorf(args[1].Pos, "the :%s tag for the %s requires %s as parameter, but %s was found",
+				t.Name, call.describe(), t.Param.Kind, args[1].Kind)
+		}
+		v, err := call.takeValue(args[1], *t.Param)
+		if err != nil {
+			return 0, err
+		}
+		use.val, n = v, 2
+	}
+	call.tags[t.Name] = use
+	if t.Late != nil {
+		call.late = append(call.late, use)
+	}
+	if t.Apply != nil {
+		if err := t.Apply(call, use); err != nil {
+			return 0, call.Errorf(a.Pos, "%w", err)
+		}
+	}
+	return n, nil
+}
+
+func foundInstead(rest []syntax.Arg, none string) string {
+	if len(rest) == 0 {
+		return none
+	}
+	return rest[0].Kind.String() + " was found"
+}
+
+// fits tells whether an argument is of a kind; a string is a list of one.
+func fits(a syntax.Arg, k Kind) bool {
+	return a.Kind == k || a.Kind == String && k == StringList
+}
+
+// takePositional assigns the arguments after the tags to the command's Params.
+func (call *Call) takePositional(args []syntax.Arg) error {
+	params := call.Command.Params
+	required := 0
+	for _, p := range params {
+		if !p.Optional {
+			required++
+		}
+	}
+	if len(args) < required || len(args) > len(params) {
+		return call.Errorf(call.Pos, "the %s requires %d positional argument(s), but %d is/are specified",
+			call.describe(), required, len(args))
+	}
+	spare := len(args) - required
+	call.args = make([]*value, len(params))
+	i := 0
+	for n, p := range params {
+		if p.Optional {
+			if spare == 0 {
+				continue
+			}
+			spare--
+		}
+		a := args[i]
+		i++
+		if !fits(a, p.Kind) {
+			return call.Errorf(a.Pos, "the %s expects %s as argument %d (%s), but %s was found",
+				call.describe(), p.Kind, i, p.Name, a.Kind)
+		}
+		v, err := call.takeValue(a, p)
+		if err != nil {
+			return err
+		}
+		call.args[n] = v
+	}
+	return nil
+}
+
+// takeValue prepares an argument that fits its Param.
+func (call *Call) takeValue(a syntax.Arg, p Param) (*value, error) {
+	v := &value{pos: a.Pos, kind: p.Kind, num: a.Num}
+	items := a.List
+	if a.Kind == String {
+		items = []syntax.Arg{a}
+	}
+	for _, item := range items {
+		s, err := call.makeStr(item)
+		if err != nil {
+			return nil, err
+		}
+		lit, known := s.Const()
+		switch {
+		case !known && p.Const:
+			return nil, call.Errorf(item.Pos, "the %s of the %s must be constant, but it contains a variable",
+				p.Name, call.describe())
+		case known && p.Check != nil:
+			if err := p.Check(lit); err != nil {
+				return nil, call.Errorf(item.Pos, "%w", err)
+			}
+		}
+		v.strs = append(v.strs, s)
+	}
+	if p.Kind == String && len(v.strs) == 1 {
+		v.str = v.strs[0]
+	}
+	return v, nil
+}
+
+// checkTests checks how many tests a call has.
+func (call *Call) checkTests() error {
+	n := call.node
+	switch arity := call.Command.Subtests; {
+	case arity == NoTests && len(n.Tests) > 0:
+		return call.strayTest(n.Tests[0])
+	case arity == OneTest && len(n.Tests) == 0:
+		return call.Errorf(call.Pos, "the %s requires one sub-test, but none is specified", call.describe())
+	case arity == OneTest && n.TestList:
+		return call.Errorf(call.Pos, "the %s requires one sub-test, but a list of tests is specified", call.describe())
+	case arity == ManyTests && len(n.Tests) == 0:
+		return call.Errorf(call.Pos, "the %s requires a list of sub-tests, but none is specified", call.describe())
+	case arity == ManyTests && !n.TestList:
+		return call.Errorf(call.Pos, "the %s requires a list of sub-tests, but a single test is specified", call.describe())
+	}
+	return nil
+}
+
+// strayTest explains a test on a command that takes none: what looks like one
+// is most often the next command after a forgotten semicolon.
+func (call *Call) strayTest(test *syntax.Node) error {
+	cmd := call.commands[test.Name]
+	switch {
+	case cmd != nil && cmd.Test != nil:
+		return call.Errorf(call.Pos, "the %s accepts no sub-tests, but tests are specified", call.describe())
+	case cmd == nil && call.findTag(test.Name) != nil:
+		return call.Errorf(call.Pos, "missing colon ':' before ':%s' tag in %s", test.Name, call.describe())
+	}
+	return call.Errorf(call.Pos, "missing semicolon ';' after %s", call.describe())
+}
+
+// checkBlock checks whether a call has the block that it needs.
+func (call *Call) checkBlock() error {
+	if call.IsTest {
+		return nil
+	}
+	switch {
+	case call.Command.Block && !call.node.HasBlock:
+		return call.Errorf(call.Pos, "the %s command requires a command block, but it is missing", call.Command.Name)
+	case !call.Command.Block && call.node.HasBlock:
+		return call.Errorf(call.Pos, "the %s command does not accept a command block, but one is specified anyway",
+			call.Command.Name)
+	}
+	return nil
+}
+
+// lateTags finishes what needs the positional arguments.
+func (call *Call) lateTags() error {
+	for _, use := range call.late {
+		if err := use.Tag.Late(call, use); err != nil {
+			return call.Errorf(use.Pos, "%w", err)
+		}
+	}
+	if call.Command.AddressPart {
+		call.part = call.parts["all"]
+		if t := call.TagOf(groupPart); t != nil {
+			call.part = call.parts[t.Tag.Name]
+		}
+	}
+	if call.Command.Match {
+		return call.prepareMatch()
+	}
+	return nil
+}

@@ -1,0 +1,315 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"dovetail/sieve/internal/syntax"
+)
+
+// Compiler compiles one script.
+type Compiler struct {
+	engine *Engine
+	name   string
+	global bool
+	diags  syntax.Diagnostics
+	states []any
+
+	loaded      []*Extension // in effect, in the order they came
+	commands    map[string]*Command
+	tagIndex    map[tagKey]*Tag
+	tagByName   map[string]*Tag
+	matchTypes  map[string]*MatchType
+	comparators map[string]*Comparator
+	parts       map[string]*AddressPart
+	modifiers   map[string]*Modifier
+	passes      []*StringPass
+	unknown     map[string]bool // commands and tags reported once
+	vars        int
+	match       bool
+}
+
+func (c *Compiler) configSlots() []any { return c.engine.configs }
+func (c *Compiler) stateSlots() *[]any { return &c.states }
+
+// Script gives the name of the script.
+func (c *Compiler) Script() string { return c.name }
+
+// Global tells whether the script is one of the site, not a user's.
+func (c *Compiler) Global() bool { return c.global }
+
+// Limits gives the engine's limits.
+func (c *Compiler) Limits() Limits { return c.engine.limits }
+
+// Errorf reports an error and gives the error that a compiling function
+// returns to say that it has reported. Wrapping it again reports nothing twice.
+func (c *Compiler) Errorf(pos Pos, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if !errors.Is(err, errReported) {
+		c.report(pos, syntax.Error, err.Error())
+	}
+	return errReported
+}
+
+// Warnf reports a warning.
+func (c *Compiler) Warnf(pos Pos, format string, args ...any) {
+	c.report(pos, syntax.Warning, fmt.Sprintf(format, args...))
+}
+
+func (c *Compiler) report(pos Pos, s syntax.Severity, text string) {
+	c.diags = append(c.diags, syntax.Diagnostic{Script: c.name, Pos: pos, Severity: s, Text: text})
+}
+
+// Has tells whether a capability is in effect at this place of the script.
+func (c *Compiler) Has(capability string) bool {
+	return slices.ContainsFunc(c.loaded, func(x *Extension) bool { return x.Name == capability })
+}
+
+// NewVariable reserves a variable of the script, empty at the start of each run.
+func (c *Compiler) NewVariable() Variable {
+	slot := c.vars
+	c.vars++
+	return Variable{
+		Get: func(r *Run) string { return r.vars[slot] },
+		Set: func(r *Run, v string) { r.vars[slot] = v },
+	}
+}
+
+// Variable finds a variable to write to, by its name in the script. Without an
+// extension that provides variables the error says so.
+func (c *Compiler) Variable(name string) (Variable, error) {
+	for _, x := range c.loaded {
+		if x.Variables != nil {
+			return x.Variables(c, name)
+		}
+	}
+	return Variable{}, errors.New("the variables extension is not in effect")
+}
+
+// Namespace finds a namespace of variables among the extensions in effect.
+func (c *Compiler) Namespace(name string) (Namespace, bool) {
+	for _, x := range c.loaded {
+		for _, n := range x.Namespaces {
+			if n.Name == name {
+				return n, true
+			}
+		}
+	}
+	return Namespace{}, false
+}
+
+// UseMatchVariables has the script's matches record match variables.
+func (c *Compiler) UseMatchVariables() { c.match = true }
+
+// load puts an extension into effect.
+func (c *Compiler) load(x *Extension) {
+	if slices.Contains(c.loaded, x) {
+		return
+	}
+	c.loaded = append(c.loaded, x)
+	for i := range x.Commands {
+		c.commands[x.Commands[i].Name] = &x.Commands[i]
+	}
+	for i := range x.Tags {
+		c.tagByName[x.Tags[i].Name] = &x.Tags[i]
+		for _, on := range x.Tags[i].On {
+			c.tagIndex[tagKey{on, x.Tags[i].Name}] = &x.Tags[i]
+		}
+	}
+	for i := range x.MatchTypes {
+		c.matchTypes[x.MatchTypes[i].Name] = &x.MatchTypes[i]
+	}
+	for i := range x.Comparators {
+		c.comparators[x.Comparators[i].Name] = &x.Comparators[i]
+	}
+	for i := range x.AddressParts {
+		c.parts[x.AddressParts[i].Name] = &x.AddressParts[i]
+	}
+	for i := range x.Modifiers {
+		c.modifiers[x.Modifiers[i].Name] = &x.Modifiers[i]
+	}
+	if x.Strings != nil {
+		c.passes = append(c.passes, x.Strings)
+		slices.SortStableFunc(c.passes, func(a, b *StringPass) int { return a.Order - b.Order })
+	}
+}
+
+// Require puts a capability into effect, and those that it implies.
+func (c *Compiler) Require(pos Pos, name string) error {
+	x := c.engine.exts[name]
+	if x == nil {
+		if kind := c.baseCommand(name); kind != "" {
+			return c.Errorf(pos, "require command: '%s' is not known as a Sieve capability, "+
+				"but it is known as a Sieve %s that is always available", name, kind)
+		}
+		return c.Errorf(pos, "require command: unknown Sieve capability '%s'", name)
+	}
+	if c.engine.global[name] && !c.global {
+		return c.Errorf(pos, "require command: failed to load Sieve capability '%s': "+
+			"its use is restricted to global scripts", name)
+	}
+	for _, implied := range x.Implies {
+		if y := c.engine.exts[implied]; y != nil {
+			c.load(y)
+		}
+	}
+	c.load(x)
+	for _, y := range c.loaded {
+		if y.Conflicts != nil {
+			if err := y.Conflicts(c); err != nil {
+				return c.Errorf(pos, "%w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// baseCommand tells what kind of thing the base language calls by this name.
+func (c *Compiler) baseCommand(name string) string {
+	for _, x := range c.engine.base {
+		for i := range x.Commands {
+			if x.Commands[i].Name == name {
+				return (&Call{Command: &x.Commands[i]}).kindName()
+			}
+		}
+	}
+	return ""
+}
+
+// program compiles a whole script.
+func (c *Compiler) program(script []*syntax.Node) *Program {
+	c.commands, c.unknown = map[string]*Command{}, map[string]bool{}
+	c.tagIndex, c.matchTypes = map[tagKey]*Tag{}, map[string]*MatchType{}
+	c.comparators, c.parts = map[string]*Comparator{}, map[string]*AddressPart{}
+	c.modifiers, c.tagByName = map[string]*Modifier{}, map[string]*Tag{}
+	for _, x := range c.engine.base {
+		c.load(x)
+	}
+	p := &Program{Name: c.name, engine: c.engine}
+	p.block = c.compileBlock(script, nil)
+	p.vars, p.match, p.set = c.vars, c.match, c.loaded
+	return p
+}
+
+// compileBlock compiles the commands of a block, or of the script.
+func (c *Compiler) compileBlock(nodes []*syntax.Node, parent *Call) Block {
+	var b Block
+	var prev *Call
+	for _, n := range nodes {
+		call := c.newCall(n, parent, prev)
+		if call == nil {
+			continue
+		}
+		prev = call
+		if !call.prepare() {
+			continue
+		}
+		op, err := call.Command.Op(call)
+		if err != nil {
+			_ = c.Errorf(call.Pos, "%w", err)
+		} else if op != nil {
+			b.ops = append(b.ops, call.traced(op))
+		}
+	}
+	return b
+}
+
+// compileTests compiles the tests of a call; false when one of them is bad.
+func (call *Call) compileTests() bool {
+	c, good := call.Compiler, true
+	nodes := call.node.Tests
+	for i, n := range nodes {
+		t := c.newCall(n, call, nil)
+		if t == nil || !t.prepare() {
+			good = false
+			continue
+		}
+		cond, err := t.Command.Test(t)
+		if err != nil {
+			_ = c.Errorf(t.Pos, "%w", err)
+			good = false
+			continue
+		}
+		sub := &SubTest{Call: t, Cond: t.tracedTest(cond)}
+		sub.Value, sub.Known = t.fold(false)
+		call.Tests = append(call.Tests, sub)
+		if _, known := call.fold(i+1 < len(nodes)); known && good {
+			break
+		}
+	}
+	return good
+}
+
+// fold asks a command for a value known while compiling.
+func (call *Call) fold(more bool) (value, known bool) {
+	if call.Command.Fold == nil {
+		return false, false
+	}
+	return call.Command.Fold(call.Tests, more)
+}
+
+// newCall looks up the command of a node; nil when there is none.
+func (c *Compiler) newCall(n *syntax.Node, parent, prev *Call) *Call {
+	cmd := c.commands[n.Name]
+	as := "command"
+	if n.IsTest {
+		as = "test"
+	}
+	switch {
+	case cmd == nil:
+		if !c.unknown[n.Name] {
+			c.unknown[n.Name] = true
+			_ = c.Errorf(n.Pos, "unknown %s '%s' (only reported once at first occurrence)", as, n.Name)
+		}
+		return nil
+	case n.IsTest && cmd.Test == nil, !n.IsTest && cmd.Op == nil:
+		kind := (&Call{Command: cmd}).kindName()
+		_ = c.Errorf(n.Pos, "attempted to use %s '%s' as %s", kind, n.Name, as)
+		return nil
+	}
+	return &Call{Compiler: c, Pos: n.Pos, Command: cmd, IsTest: n.IsTest, Parent: parent, Prev: prev, node: n}
+}
+
+// prepare does all of a call but its own closure, in the order that decides
+// which errors of a bad one are reported: arguments (one error), number of
+// tests, block, Check, then the tests and the block themselves.
+func (call *Call) prepare() bool {
+	c, cmd, n := call.Compiler, call.Command, call.node
+	if cmd.Before != nil {
+		if err := cmd.Before(call); err != nil {
+			_ = c.Errorf(call.Pos, "%w", err)
+			return false
+		}
+	}
+	good := true
+	if err := call.takeArguments(); err != nil {
+		_ = call.checkTests() // a tag without its colon looks like a test
+		good = false
+	} else if call.checkTests() != nil || call.checkBlock() != nil {
+		good = false
+	} else if cmd.Check != nil {
+		if err := cmd.Check(call); err != nil {
+			_ = c.Errorf(call.Pos, "%w", err)
+			good = false
+		}
+	}
+	if good {
+		good = call.lateTags() == nil
+	}
+	if good && cmd.Unreached != nil && cmd.Unreached(call) {
+		return true
+	}
+	if cmd.Subtests != NoTests {
+		good = call.compileTests() && good
+	}
+	if cmd.Block && !call.IsTest {
+		if good && cmd.Subtests == OneTest && call.Tests[0].Known && !call.Tests[0].Value {
+			return true
+		}
+		before := c.diags.Count(syntax.Error)
+		call.Block = c.compileBlock(n.Block, call)
+		good = good && c.diags.Count(syntax.Error) == before
+	}
+	return good
+}

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"dovetail/internal/message"
+)
+
+// Env is what a run knows of the world outside the message. It is read only.
+type Env struct {
+	Envelope  *message.Envelope // nil where there is none (imapsieve)
+	User      string            // the mail user's name
+	UserEmail string            // sieve_user_email: the user's own address, "" when unknown
+	Home      string            // the user's home directory
+	Mailboxes Mailboxes         // nil: nothing is known of mailboxes
+	Programs  Programs          // nil: no program can be run
+	// Items are environment items by name, in lower case ("location", "phase",
+	// "remote-host", "imap.user", "vnd.dovecot.config.x", …).
+	Items map[string]string
+	Now   func() time.Time // time.Now when nil
+	// Trace gets an Event for each test and command as it runs; nil for none.
+	Trace func(Event)
+}
+
+// Mailboxes tells about the user's mailboxes. Names are UTF-8 with the
+// namespace's separator.
+type Mailboxes interface {
+	Exists(ctx context.Context, name string) (bool, error)
+}
+
+// ProgramKind tells which command asks for a program; each kind has its own directory.
+type ProgramKind string
+
+// The kinds of programs.
+const (
+	ProgramPipe    ProgramKind = "pipe"
+	ProgramFilter  ProgramKind = "filter"
+	ProgramExecute ProgramKind = "execute"
+)
+
+// ProgramCall asks for a program to be run.
+type ProgramCall struct {
+	Kind   ProgramKind
+	Name   string // as in the script, no path
+	Args   []string
+	Stdin  io.Reader // nil: empty
+	Output bool      // its standard output is wanted
+}
+
+// ErrNoProgram says that there is no program of that name for that kind.
+var ErrNoProgram = errors.New("program not found")
+
+// Programs runs the programs of vnd.dovecot.filter and vnd.dovecot.execute. An
+// exit status above 0 is no error; a program that cannot be started, is killed
+// or runs out of time is.
+type Programs interface {
+	Run(ctx context.Context, call ProgramCall) (output []byte, exit int, err error)
+}
+
+// Event is one step of a run, for `dovetail sieve test --trace` and explain.
+type Event struct {
+	Script string
+	Pos    Pos
+	Kind   EventKind
+	Name   string // of the command or test
+	Value  string // EventMatch: what was compared
+	Key    string // EventMatch: with what
+	Match  string // EventMatch: how, e.g. ":is i;ascii-casemap"
+	Result bool   // EventMatch, EventTest: the outcome
+	Text   string // EventAction: what is asked for
+}
+
+// EventKind tells what an Event is about.
+type EventKind int
+
+// The kinds of events.
+const (
+	EventCommand EventKind = iota // a command is about to run
+	EventMatch                    // a value was compared with a key
+	EventTest                     // a test has its result
+	EventAction                   // an action joined the result
+	EventEdit                     // the message was changed
+)

@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"errors"
+	"strconv"
+)
+
+// Matcher matches the values of a test against its keys (RFC 5228 section 2.7),
+// as the test's match type and comparator say.
+type Matcher struct {
+	use  *MatchUse
+	keys []matchKey
+	pos  Pos
+	name string // of the test
+}
+
+// matchKey is a key: prepared where it is constant.
+type matchKey struct {
+	str  *Str
+	make KeyMatcher // nil: to be made at each run
+}
+
+// prepareMatch finds match type and comparator of a call, by default :is and
+// i;ascii-casemap, and prepares the constant keys.
+func (call *Call) prepareMatch() error {
+	use := &MatchUse{Type: call.matchTypes["is"], Comparator: call.comparators["i;ascii-casemap"]}
+	pos := call.Pos
+	if t := call.Tag(comparatorTag.Name); t != nil {
+		name, _ := t.Str().Const()
+		if use.Comparator = call.comparators[name]; use.Comparator == nil {
+			return call.Errorf(t.Str().Pos, "unknown comparator '%s'", name)
+		}
+	}
+	if t := call.TagOf(groupMatch); t != nil {
+		pos = t.Pos
+		use.Type = call.matchTypes[t.Tag.Name]
+		if t.Tag.Param != nil {
+			use.Param, _ = t.Str().Const()
+		}
+	}
+	if use.Type.Check != nil {
+		if err := use.Type.Check(call, use); err != nil {
+			return call.Errorf(pos, "%w", err)
+		}
+	}
+	m := &Matcher{use: use, pos: call.Pos, name: call.Command.Name}
+	for _, s := range call.Strs(len(call.Command.Params) - 1) {
+		k, err := call.prepareKey(use, s)
+		if err != nil {
+			return err
+		}
+		m.keys = append(m.keys, k)
+	}
+	call.match = m
+	return nil
+}
+
+func (call *Call) prepareKey(use *MatchUse, s *Str) (matchKey, error) {
+	lit, known := s.Const()
+	if !known || use.Type.Key == nil {
+		return matchKey{str: s}, nil
+	}
+	if use.Type.CheckKey != nil {
+		if err := use.Type.CheckKey(call, use, lit); err != nil {
+			return matchKey{}, call.Errorf(s.Pos, "%w", err)
+		}
+	}
+	f, err := use.Type.Key(use, lit)
+	if err != nil {
+		return matchKey{}, call.Errorf(s.Pos, "%w", err)
+	}
+	return matchKey{str: s, make: f}, nil
+}
+
+// Matcher gives the call's matcher; its command has Match set.
+func (call *Call) Matcher() *Matcher { return call.match }
+
+// UsesCount tells whether the match looks at the number of values only.
+func (m *Matcher) UsesCount() bool { return m.use.Type.OnCount }
+
+// Matching is a match under way.
+type Matching struct {
+	m     *Matcher
+	r     *Run
+	count int
+	found bool
+	made  []KeyMatcher // of the keys that are not constant, once needed
+}
+
+// errMatched ends an iteration over values early.
+var errMatched = errors.New("matched")
+
+// Begin starts a match.
+func (m *Matcher) Begin(r *Run) Matching { return Matching{m: m, r: r} }
+
+// Value matches one more value. The error is not nil as soon as the result
+// is known, so that iterations end; End takes it back.
+func (x *Matching) Value(v string) error {
+	if x.m.use.Type.OnCount {
+		x.count++
+		return nil
+	}
+	ok, err := x.match(v)
+	if err != nil {
+		return err
+	}
+	if ok {
+		x.found = true
+		return errMatched
+	}
+	return nil
+}
+
+// End gives the result; err is what ended the iteration over the values.
+func (x *Matching) End(err error) (bool, error) {
+	if err != nil && err != errMatched {
+		return false, err
+	}
+	if x.m.use.Type.OnCount {
+		return x.match(strconv.Itoa(x.count))
+	}
+	return x.found, nil
+}
+
+// Match matches a single value.
+func (m *Matcher) Match(r *Run, v string) (bool, error) {
+	x := m.Begin(r)
+	return x.End(x.Value(v))
+}
+
+// match matches a value against the keys in turn.
+func (x *Matching) match(v string) (bool, error) {
+	use := x.m.use
+	if use.Type.OverKeys != nil {
+		keys := make([]string, len(x.m.keys))
+		for i, k := range x.m.keys {
+			keys[i] = k.str.Eval(x.r)
+		}
+		return use.Type.OverKeys(x.r, use, v, keys)
+	}
+	for i := range x.m.keys {
+		f := x.m.keys[i].make
+		if f == nil {
+			var err error
+			if f, err = x.makeKey(i); err != nil {
+				return false, err
+			}
+		}
+		ok := f(x.r, v)
+		if x.r.env.Trace != nil {
+			x.trace(v, i, ok)
+		}
+		if ok {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// makeKey makes the matcher of a key that is known only now, once per match.
+func (x *Matching) makeKey(i int) (KeyMatcher, error) {
+	if x.made == nil {
+		x.made = make([]KeyMatcher, len(x.m.keys))
+	}
+	if x.made[i] == nil {
+		k := x.m.keys[i]
+		f, err := x.m.use.Type.Key(x.m.use, k.str.Eval(x.r))
+		if err != nil {
+			return nil, x.r.Fail(k.str.Pos, "%w", err)
+		}
+		x.made[i] = f
+	}
+	return x.made[i], nil
+}

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"strings"
+
+	"dovetail/sieve/internal/syntax"
+)
+
+// Kind is the kind of an argument: see the constants of syntax.
+type Kind = syntax.Kind
+
+// The kinds that a Param may ask for. A single string passes for a StringList.
+const (
+	String     = syntax.String
+	Number     = syntax.Number
+	StringList = syntax.StringList
+)
+
+// Str is a string argument: a literal, or made of parts known at run time.
+type Str struct {
+	Pos   Pos
+	lit   string
+	parts []Part // nil for a literal
+}
+
+// Literal makes a Str of a constant.
+func Literal(pos Pos, s string) *Str { return &Str{Pos: pos, lit: s} }
+
+// Const gives the value where it is known at compile time.
+func (s *Str) Const() (string, bool) { return s.lit, s.parts == nil }
+
+// Eval gives the value.
+func (s *Str) Eval(r *Run) string {
+	switch {
+	case s.parts == nil:
+		return s.lit
+	case len(s.parts) == 1:
+		return s.parts[0].Value(r)
+	}
+	var b strings.Builder
+	for _, p := range s.parts {
+		if p.Value != nil {
+			b.WriteString(p.Value(r))
+		} else {
+			b.WriteString(p.Literal)
+		}
+	}
+	return b.String()
+}
+
+// Strs is a string-list argument.
+type Strs []*Str
+
+// Const gives the values where all are known at compile time.
+func (l Strs) Const() ([]string, bool) {
+	out := make([]string, len(l))
+	for i, s := range l {
+		if s.parts != nil {
+			return nil, false
+		}
+		out[i] = s.lit
+	}
+	return out, true
+}
+
+// Eval gives the values.
+func (l Strs) Eval(r *Run) []string {
+	out := make([]string, len(l))
+	for i, s := range l {
+		out[i] = s.Eval(r)
+	}
+	return out
+}
+
+// makeStr applies the string passes in effect to a literal of the script.
+func (c *Compiler) makeStr(a syntax.Arg) (*Str, error) {
+	parts := []Part{{Literal: a.Str}}
+	for _, pass := range c.passes {
+		var next []Part
+		for _, p := range parts {
+			if p.Value != nil {
+				next = append(next, p)
+				continue
+			}
+			more, err := pass.Parse(c, p.Literal)
+			if err != nil {
+				return nil, c.Errorf(a.Pos, "%w", err)
+			}
+			next = append(next, more...)
+		}
+		parts = next
+	}
+	return joinParts(a.Pos, parts), nil
+}
+
+// joinParts merges neighbouring literals; a string of literals alone is constant.
+func joinParts(pos Pos, parts []Part) *Str {
+	var out []Part
+	for _, p := range parts {
+		if n := len(out); p.Value == nil && n > 0 && out[n-1].Value == nil {
+			out[n-1].Literal += p.Literal
+			continue
+		}
+		if p.Value != nil || p.Literal != "" {
+			out = append(out, p)
+		}
+	}
+	switch {
+	case len(out) == 0:
+		return Literal(pos, "")
+	case len(out) == 1 && out[0].Value == nil:
+		return Literal(pos, out[0].Literal)
+	}
+	return &Str{Pos: pos, parts: out}
+}
