@@ -1,0 +1,132 @@
+package peer
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	startTimeout = 20 * time.Second
+	stopTimeout  = 15 * time.Second
+)
+
+// Process is a server in the foreground, child of the test.
+type Process struct {
+	cmd    *exec.Cmd
+	output *os.File
+	done   chan struct{} // closed when it has ended
+	err    error         // of Wait, valid after done
+}
+
+// StartProcess starts a server that stays in the foreground; its output goes to
+// the file named. It is stopped at the end of the test, and must then still
+// have been running.
+func StartProcess(t T, output, program string, args ...string) *Process {
+	t.Helper()
+	out, err := os.OpenFile(output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	p := &Process{cmd: exec.Command(program, args...), output: out, done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.Env = append(os.Environ(), "LC_ALL=C")
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("starting %s: %v", program, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		out.Close()
+		close(p.done)
+	}()
+	t.Cleanup(func() { p.Stop(t) })
+	return p
+}
+
+// PID is the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Running tells whether it has not ended yet.
+func (p *Process) Running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop ends the server by SIGTERM and waits. Stopping it again does nothing.
+func (p *Process) Stop(t T) {
+	t.Helper()
+	if !p.Running() {
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(stopTimeout):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		t.Errorf("%s did not stop within %v and was killed", p.cmd.Path, stopTimeout)
+	}
+}
+
+// Kill ends the server by SIGKILL, as a crash would, and waits.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// WaitReady waits until every check returns nil.
+func (p *Process) WaitReady(t T, checks ...func() error) {
+	t.Helper()
+	deadline := time.Now().Add(startTimeout)
+	for _, check := range checks {
+		for {
+			err := check()
+			if err == nil {
+				break
+			}
+			if !p.Running() || time.Now().After(deadline) {
+				text, _ := os.ReadFile(p.output.Name())
+				t.Fatalf("%s did not get ready: %v (ended: %v, %v)\n%s", p.cmd.Path, err, !p.Running(), p.err, text)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+}
+
+// Greets checks that a server answers a connection with a line that begins as
+// given.
+func Greets(network, address, begin string) func() error {
+	return func() error {
+		c, err := net.DialTimeout(network, address, time.Second)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		line, err := bufio.NewReader(c).ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("reading the greeting of %s: %w", address, err)
+		}
+		if !strings.HasPrefix(line, begin) {
+			return fmt.Errorf("%s greets with %q", address, line)
+		}
+		return nil
+	}
+}
+
+// exists checks that a file is there.
+func exists(name string) func() error {
+	return func() error {
+		_, err := os.Stat(name)
+		return err
+	}
+}
