@@ -1,0 +1,188 @@
+package delivery
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"dovetail/sieve"
+)
+
+// maxCached bounds the scripts kept compiled; when it is reached all are dropped.
+const maxCached = 20000
+
+// racy is the age below which a file's times do not prove that it is unchanged:
+// two writes may fall into one tick of the file system's clock.
+const racy = 2 * time.Second
+
+// scriptCache keeps scripts compiled: by path, as long as the file stays the
+// same, and by content, so that the same script of many users is one program.
+type scriptCache struct {
+	compile func(name string, src []byte, global bool) (*sieve.Program, error)
+	maxSize int64
+	now     func() time.Time
+
+	mu     sync.Mutex
+	files  map[string]*scriptFile
+	byText map[textKey]*sieve.Program
+}
+
+type textKey struct {
+	sum    [sha256.Size]byte
+	name   string
+	global bool
+}
+
+// scriptFile is what is known of one path.
+type scriptFile struct {
+	id   fileID
+	sum  [sha256.Size]byte
+	prog *sieve.Program // the last version that compiled; nil when none did
+	err  error          // why the present version does not compile
+}
+
+type fileID struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime syscall.Timespec
+}
+
+func identify(st fs.FileInfo) fileID {
+	sys := st.Sys().(*syscall.Stat_t)
+	return fileID{uint64(sys.Dev), sys.Ino, sys.Size, sys.Mtim, sys.Ctim}
+}
+
+func (id fileID) older(than time.Time) bool {
+	return time.Unix(id.ctime.Unix()).Before(than)
+}
+
+// errBroken says that a script does not compile; it wraps what is wrong with it.
+type errBroken struct{ error }
+
+func (e errBroken) Unwrap() error { return e.error }
+
+// load gives the compiled script at path, called with the rights to read it.
+// changed tells that it was read anew. The error is fs.ErrNotExist's for a missing
+// script, errBroken for one that does not compile; the program is the last
+// good version then, if there was one.
+func (c *scriptCache) load(path string, global bool) (prog *sieve.Program, changed bool, err error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, false, fmt.Errorf("script %s: %w", path, err)
+	}
+	id := identify(st)
+	c.mu.Lock()
+	known := c.files[path]
+	c.mu.Unlock()
+	if known != nil && known.id == id && id.older(c.now().Add(-racy)) {
+		return known.prog, false, known.err
+	}
+	src, id, err := c.read(path)
+	if err != nil {
+		return nil, false, fmt.Errorf("script %s: %w", path, err)
+	}
+	sum := sha256.Sum256(src)
+	if known != nil && known.sum == sum {
+		c.remember(path, &scriptFile{id: id, sum: sum, prog: known.prog, err: known.err})
+		return known.prog, false, known.err
+	}
+	f := &scriptFile{id: id, sum: sum}
+	f.prog, f.err = c.compiled(path, src, sum, global)
+	if f.err != nil && known != nil {
+		f.prog = known.prog
+	}
+	c.remember(path, f)
+	return f.prog, true, f.err
+}
+
+// read reads a script. Nothing but a regular file is read: a fifo in a home must not stop us.
+func (c *scriptCache) read(path string) ([]byte, fileID, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fileID{}, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fileID{}, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fileID{}, errBroken{errors.New("not a regular file")}
+	}
+	src, err := io.ReadAll(io.LimitReader(f, c.maxSize+1))
+	if err != nil {
+		return nil, fileID{}, err
+	}
+	if int64(len(src)) > c.maxSize {
+		return nil, fileID{}, errBroken{fmt.Errorf("larger than the %d bytes of sieve_max_script_size", c.maxSize)}
+	}
+	return src, identify(st), nil
+}
+
+// compiled compiles src, or finds it compiled for another user. The name is part
+// of what is shared, since messages and the log show it.
+func (c *scriptCache) compiled(path string, src []byte, sum [sha256.Size]byte, global bool) (*sieve.Program, error) {
+	key := textKey{sum, scriptName(path), global}
+	c.mu.Lock()
+	p := c.byText[key]
+	c.mu.Unlock()
+	if p != nil {
+		return p, nil
+	}
+	p, err := c.compile(key.name, src, global)
+	if err != nil {
+		return nil, errBroken{err}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.byText) >= maxCached {
+		clear(c.byText)
+	}
+	c.byText[key] = p
+	return p, nil
+}
+
+func (c *scriptCache) remember(path string, f *scriptFile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.files) >= maxCached {
+		clear(c.files)
+	}
+	c.files[path] = f
+}
+
+// scriptName is how a script is called in messages: its file name without ".sieve".
+func scriptName(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), ".sieve")
+}
+
+// scriptsAt gives the scripts that a path stands for: a file, or a directory's
+// *.sieve files in the order of their names. A path that is not there stands for none.
+func scriptsAt(path string) ([]string, error) {
+	entries, err := os.ReadDir(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return []string{path}, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading scripts: %w", err)
+	}
+	var files []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".sieve") && !e.IsDir() {
+			files = append(files, filepath.Join(path, e.Name()))
+		}
+	}
+	slices.Sort(files)
+	return files, nil
+}

@@ -1,0 +1,195 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"dovetail/internal/mailerr"
+	"dovetail/internal/userdb"
+	"dovetail/sieve"
+)
+
+// Scripts finds the scripts of a delivery and keeps them compiled. A script is
+// compiled anew when its file changes. While a changed site script does not
+// compile, its last good version stays in force and OnBroken is told once.
+type Scripts struct {
+	Before  []string                     // sieve_before: files and directories
+	After   []string                     // sieve_after
+	Discard string                       // sieve_discard, may be empty
+	User    func(u *userdb.User) string  // path of the user's script; "" for none
+	Default string                       // sieve_default: for users without a script
+	Broken  func(path string, err error) // told of a site script that does not compile, once per version
+	cache   *scriptCache
+}
+
+// ScriptOptions are what a Scripts compiles with.
+type ScriptOptions struct {
+	Engine  *sieve.Engine
+	MaxSize int64 // sieve_max_script_size, bytes
+	Now     func() time.Time
+}
+
+// Init makes s usable.
+func (s *Scripts) Init(o ScriptOptions) {
+	s.cache = &scriptCache{
+		compile: func(name string, src []byte, global bool) (*sieve.Program, error) {
+			p, diags := o.Engine.Compile(name, src, global)
+			if diags.HasErrors() {
+				return nil, diags
+			}
+			return p, nil
+		},
+		maxSize: o.MaxSize, now: o.Now,
+		files: map[string]*scriptFile{}, byText: map[textKey]*sieve.Program{},
+	}
+}
+
+// Chain is the scripts of one delivery in the order in which they run.
+type Chain struct {
+	Before, User, After []*sieve.Program
+	Discard             *sieve.Program
+	// Broken says why the user's script cannot run: the message is kept then.
+	Broken error
+	// UserPath is where the user's script is, or would be.
+	UserPath string
+}
+
+// Site gives the chain without the user's script.
+func (s *Scripts) Site() (*Chain, error) {
+	c := &Chain{}
+	var err error
+	if c.Before, err = s.site(s.Before); err != nil {
+		return nil, err
+	}
+	if c.After, err = s.site(s.After); err != nil {
+		return nil, err
+	}
+	if s.Discard != "" {
+		if progs, err := s.site([]string{s.Discard}); err != nil {
+			return nil, err
+		} else if len(progs) > 0 {
+			c.Discard = progs[0]
+		}
+	}
+	return c, nil
+}
+
+// Check compiles all site scripts and gives an error for every one that is broken.
+func (s *Scripts) Check() error {
+	var errs []error
+	for _, path := range append(append([]string{s.Discard, s.Default}, s.Before...), s.After...) {
+		if path == "" {
+			continue
+		}
+		files, err := scriptsAt(path)
+		errs = append(errs, err)
+		for _, f := range files {
+			if _, _, err := s.cache.load(f, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Scripts) site(paths []string) ([]*sieve.Program, error) {
+	var progs []*sieve.Program
+	for _, path := range paths {
+		files, err := scriptsAt(path)
+		if err != nil {
+			return nil, mailerr.Temp(err, "Temporary internal error")
+		}
+		for _, f := range files {
+			p, err := s.siteScript(f)
+			if err != nil {
+				return nil, err
+			}
+			if p != nil {
+				progs = append(progs, p)
+			}
+		}
+	}
+	return progs, nil
+}
+
+// siteScript gives one script of the site; nil when it is missing, or broken
+// without ever having been good: a file just added must not undo what the others do.
+func (s *Scripts) siteScript(path string) (*sieve.Program, error) {
+	p, changed, err := s.cache.load(path, true)
+	var broken errBroken
+	switch {
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		return p, nil
+	case errors.As(err, &broken):
+		if changed && s.Broken != nil {
+			s.Broken(path, err)
+		}
+		return p, nil
+	}
+	return nil, mailerr.Temp(err, "Temporary internal error")
+}
+
+// WithUser adds the script of a user to the site's chain. The files are read with the user's rights.
+func (s *Scripts) WithUser(site *Chain, u *userdb.User, owner Owner) (*Chain, error) {
+	c := *site
+	if s.User != nil {
+		c.UserPath = s.User(u)
+	}
+	var p *sieve.Program
+	err := fs.ErrNotExist
+	if c.UserPath != "" {
+		err = owner.do(func() error {
+			var err error
+			p, _, err = s.cache.load(c.UserPath, false)
+			return err
+		})
+	}
+	if missing(err) && s.Default != "" {
+		p, err = s.siteScript(s.Default)
+	}
+	switch {
+	case err == nil:
+		if p != nil {
+			c.User = []*sieve.Program{p}
+		}
+	case missing(err):
+	case errors.As(err, new(errBroken)), errors.Is(err, fs.ErrPermission):
+		c.Broken = err
+	default:
+		return nil, mailerr.Temp(fmt.Errorf("reading the script of %s: %w", u.Name, err), "Temporary internal error")
+	}
+	return &c, nil
+}
+
+// missing tells of an error that there is no such file, on whatever part of its path.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// maxUserLog is the size at which a user's script log begins anew.
+const maxUserLog = 10 << 10
+
+// logForUser appends a line to <script>.log, where Pigeonhole's users look for
+// the faults of their scripts. It is called with the user's rights. The log is no
+// part of the delivery: an error concerns the log alone.
+func logForUser(script string, now time.Time, line string) error {
+	if script == "" {
+		return nil
+	}
+	path := script + ".log"
+	if st, err := os.Lstat(path); err == nil && st.Size() > maxUserLog {
+		if err := os.Rename(path, path+".0"); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%s %s\n", now.Format("Jan 02 15:04:05"), line)
+	return errors.Join(err, f.Close())
+}
