@@ -11,6 +11,9 @@ import (
 // call's tags change it first. It cancels the implicit keep unless the action
 // is a copy (RFC 5228 section 2.10.2, RFC 3894).
 func (r *Run) Do(c *Call, a action.Action) error {
+	if s, ok := a.(*action.Store); ok && s.Flags == nil {
+		s.Flags = r.flags
+	}
 	for _, e := range c.effects {
 		if err := e(r, a); err != nil {
 			return r.Fail(c.Pos, "%w", err)
@@ -98,6 +101,11 @@ func merge(old, a action.Action, at Pos) (bool, error) {
 		if n, ok := a.(*action.Redirect); ok && old.Address == n.Address {
 			old.Copy = old.Copy && n.Copy
 			return true, nil
+		}
+	case *action.Pipe:
+		if n, ok := a.(*action.Pipe); ok && old.Program == n.Program {
+			return false, fmt.Errorf("duplicate pipe \"%s\" action not allowed (previously triggered one was here: line %d)",
+				n.Program, at.Line)
 		}
 	case *action.Discard:
 		if _, ok := a.(*action.Discard); ok {

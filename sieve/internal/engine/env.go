@@ -15,6 +15,7 @@ type Env struct {
 	User      string            // the mail user's name
 	UserEmail string            // sieve_user_email: the user's own address, "" when unknown
 	Home      string            // the user's home directory
+	Flags     []string          // of the message: as it is stored, or as earlier scripts set them
 	Mailboxes Mailboxes         // nil: nothing is known of mailboxes
 	Programs  Programs          // nil: no program can be run
 	// Items are environment items by name, in lower case ("location", "phase",

@@ -32,6 +32,9 @@ type Extension struct {
 
 	// Conflicts checks the capabilities in effect after a require; the error is reported at it.
 	Conflicts func(c *Compiler) error
+	// Start is called before a script runs that has the extension in effect; its
+	// error is a runtime error of the script (it cannot run in this place).
+	Start func(r *Run) error
 	// Keep adjusts an implicit keep before it takes effect (imap4flags: its flags).
 	Keep func(r *Run, s *action.Store)
 }

@@ -25,6 +25,7 @@ type Run struct {
 	actions  []action.Action
 	origins  []Pos // where each action was asked for
 	keep     bool  // the implicit keep is in force
+	flags    []string
 	decided  Decided
 
 	vars     []string
@@ -58,6 +59,8 @@ type Result struct {
 	Log syntax.Diagnostics
 	// Message is the message as the script left it.
 	Message *message.Message
+	// Flags are those that the script left set (RFC 5232 section 2).
+	Flags []string
 	// Decided is the last command that asked for an action; zero when none did.
 	Decided Decided
 }
@@ -87,7 +90,7 @@ func (p *Program) Run(ctx context.Context, msg *message.Message, env *Env) *Resu
 func (p *Program) NewRun(ctx context.Context, msg *message.Message, env *Env) *Run {
 	return &Run{
 		ctx: ctx, program: p, env: env, configs: p.engine.configs,
-		original: msg, msg: msg, keep: true, vars: make([]string, p.vars),
+		original: msg, msg: msg, keep: true, flags: env.Flags, vars: make([]string, p.vars),
 	}
 }
 
@@ -95,7 +98,10 @@ func (p *Program) NewRun(ctx context.Context, msg *message.Message, env *Env) *R
 // implicit keep of the original message alone (RFC 5228 section 2.10.6).
 func (r *Run) Execute() {
 	r.deadline = time.Now().Add(r.program.engine.limits.Time)
-	err := r.program.block.Run(r)
+	err := r.start()
+	if err == nil {
+		err = r.program.block.Run(r)
+	}
 	if err == nil || errors.Is(err, ErrStop) {
 		return
 	}
@@ -103,9 +109,22 @@ func (r *Run) Execute() {
 	r.err, r.actions = err, nil
 }
 
+// start lets the extensions in effect refuse the run.
+func (r *Run) start() error {
+	for _, x := range r.program.set {
+		if x.Start == nil {
+			continue
+		}
+		if err := x.Start(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Result gives what was asked for so far.
 func (r *Run) Result() *Result {
-	res := &Result{Actions: r.actions, Log: r.log, Message: r.msg, Decided: r.decided, Err: r.err}
+	res := &Result{Actions: r.actions, Log: r.log, Message: r.msg, Flags: r.flags, Decided: r.decided, Err: r.err}
 	if r.err != nil {
 		res.Keep = &action.Store{Message: r.original}
 	} else if r.keep {
@@ -116,7 +135,7 @@ func (r *Run) Result() *Result {
 
 // implicitKeep gives the implicit keep as the extensions in effect want it.
 func (r *Run) implicitKeep() *action.Store {
-	s := &action.Store{Message: r.msg}
+	s := &action.Store{Message: r.msg, Flags: r.flags}
 	for _, x := range r.program.set {
 		if x.Keep != nil {
 			x.Keep(r, s)
@@ -142,6 +161,13 @@ func (r *Run) Original() *message.Message { return r.original }
 
 // SetMessage replaces the message for all that follows.
 func (r *Run) SetMessage(m *message.Message) { r.msg = m }
+
+// Flags gives the flags that stores without flags of their own get: the internal
+// variable of RFC 5232 section 2, at first Env.Flags. It must not be changed.
+func (r *Run) Flags() []string { return r.flags }
+
+// SetFlags replaces those flags for all that follows.
+func (r *Run) SetFlags(flags []string) { r.flags = flags }
 
 // Limits gives the limits of the engine.
 func (r *Run) Limits() Limits { return r.program.engine.limits }
