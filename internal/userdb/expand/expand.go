@@ -16,6 +16,7 @@ package expand
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -87,6 +88,11 @@ func (t *Template) Uses(name string) bool {
 		}
 	}
 	return false
+}
+
+// Constant tells that no variable occurs.
+func (t *Template) Constant() bool {
+	return !slices.ContainsFunc(t.parts, func(p part) bool { return p.value != nil && p.name != "%" })
 }
 
 // Expand fills the variables in.

@@ -138,6 +138,9 @@ func TestUses(t *testing.T) {
 			t.Errorf("Uses(%q) is not %v", name, want)
 		}
 	}
+	if tm.Constant() || !MustParse("/100%%/x").Constant() {
+		t.Error("Constant is wrong")
+	}
 }
 
 func FuzzParse(f *testing.F) {

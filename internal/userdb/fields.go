@@ -1,0 +1,137 @@
+package userdb
+
+import (
+	"fmt"
+	"os/user"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Set takes over one field of Dovecot's user databases, such as home=/srv/x,
+// quota_rule2=… or mail=…. A field without a value is a flag.
+func (u *User) Set(key, value string) error {
+	var err error
+	switch key {
+	case "uid":
+		u.UID, err = UID(value)
+	case "gid":
+		u.GID, err = GID(value)
+	case "home":
+		u.Home = value
+	case "mail":
+		u.Mail = value
+	case "system_groups_user":
+		u.Groups, err = groupsOf(value)
+	default:
+		if u.Fields == nil {
+			u.Fields = make(map[string]string)
+		}
+		u.Fields[key] = value
+	}
+	return err
+}
+
+// Finish makes of the fields what needs all of them: quota rules in their order,
+// and the mail location out of the mail_… fields of Dovecot 2.4.
+func (u *User) Finish() {
+	var keys []string
+	for key := range u.Fields {
+		if quotaRule.MatchString(key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b string) int { return ruleNumber(a) - ruleNumber(b) })
+	for _, key := range keys {
+		u.QuotaRules = append(u.QuotaRules, u.Fields[key])
+		delete(u.Fields, key)
+	}
+	if u.Mail == "" {
+		u.Mail = mailOf24(u.Fields)
+	}
+}
+
+var quotaRule = regexp.MustCompile(`^quota_rule[0-9]*$`)
+
+// ruleNumber orders quota_rule, quota_rule2, quota_rule10.
+func ruleNumber(key string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(key, "quota_rule"))
+	return n
+}
+
+// mailOf24 writes Dovecot 2.4's settings of a mail location as one of 2.3. It
+// needs mail_path; without it the fields change nothing.
+func mailOf24(fields map[string]string) string {
+	path := fields["mail_path"]
+	if path == "" {
+		return ""
+	}
+	driver := fields["mail_driver"]
+	if driver == "" {
+		driver = "maildir"
+	}
+	mail := driver + ":" + path
+	for _, f := range []struct{ key, old string }{
+		{"mail_inbox_path", "INBOX"}, {"mail_index_path", "INDEX"}, {"mail_control_path", "CONTROL"},
+		{"mailbox_list_layout", "LAYOUT"}, {"mailbox_subscriptions_filename", "SUBSCRIPTIONS"},
+		{"mailbox_directory_name", "DIRNAME"}, {"mailbox_root_directory_name", "MAILBOXDIR"},
+		{"mail_volatile_path", "VOLATILEDIR"},
+	} {
+		if value := fields[f.key]; value != "" {
+			mail += ":" + f.old + "=" + value
+		}
+	}
+	if fields["mailbox_list_utf8"] == "yes" {
+		mail += ":UTF-8"
+	}
+	return mail
+}
+
+// UID reads a user id: a number, or a name of the machine's user list.
+func UID(s string) (uint32, error) {
+	if n, err := strconv.ParseUint(s, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	u, err := user.Lookup(s)
+	if err != nil {
+		return 0, fmt.Errorf("uid %q: neither a number nor a user of /etc/passwd", s)
+	}
+	n, err := strconv.ParseUint(u.Uid, 10, 32)
+	return uint32(n), err
+}
+
+// GID reads a group id: a number, or a name of the machine's group list.
+func GID(s string) (uint32, error) {
+	if n, err := strconv.ParseUint(s, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	g, err := user.LookupGroup(s)
+	if err != nil {
+		return 0, fmt.Errorf("gid %q: neither a number nor a group of /etc/group", s)
+	}
+	n, err := strconv.ParseUint(g.Gid, 10, 32)
+	return uint32(n), err
+}
+
+// groupsOf gives the groups of a user of the machine (Dovecot's field
+// system_groups_user).
+func groupsOf(name string) ([]uint32, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("system_groups_user %q: %w", name, err)
+	}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("system_groups_user %q: %w", name, err)
+	}
+	var groups []uint32
+	for _, id := range ids {
+		n, err := strconv.ParseUint(id, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("system_groups_user %q: group %q: %w", name, id, err)
+		}
+		groups = append(groups, uint32(n))
+	}
+	return groups, nil
+}
