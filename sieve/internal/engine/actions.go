@@ -19,6 +19,9 @@ func (r *Run) Do(c *Call, a action.Action) error {
 			return r.Fail(c.Pos, "%w", err)
 		}
 	}
+	if s, ok := a.(*action.Store); ok {
+		s.Flags = canonicalFlags(s.Flags)
+	}
 	for i, old := range r.actions {
 		merged, err := merge(old, a, r.origins[i])
 		if err != nil {
@@ -139,6 +142,23 @@ func delivers(a action.Action) bool {
 		return true
 	}
 	return false
+}
+
+// systemFlags are the flags with a spelling of their own (RFC 3501 section 2.3.2).
+var systemFlags = []string{`\Answered`, `\Flagged`, `\Deleted`, `\Seen`, `\Draft`}
+
+// canonicalFlags gives system flags in the spelling that mail stores use.
+func canonicalFlags(flags []string) []string {
+	out := make([]string, len(flags))
+	for i, f := range flags {
+		out[i] = f
+		for _, sys := range systemFlags {
+			if strings.EqualFold(f, sys) {
+				out[i] = sys
+			}
+		}
+	}
+	return out
 }
 
 // sameMailbox compares mailbox names; INBOX has any case (RFC 3501 section 5.1)

@@ -60,6 +60,8 @@ type Command struct {
 	Match       bool // takes :comparator and the match types; the keys are the last Param
 	AddressPart bool // takes :localpart and the like
 	Modifiers   bool // takes the modifiers of variables
+	// SplitKey gives the keys that one string of the last Param stands for; nil: itself.
+	SplitKey func(u *MatchUse, key string) []string
 
 	// Before runs before anything else of the call is looked at. An error ends the
 	// work on this call, its tests and its block (where may it stand?).

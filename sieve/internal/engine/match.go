@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 )
 
@@ -11,7 +12,8 @@ type Matcher struct {
 	use  *MatchUse
 	keys []matchKey
 	pos  Pos
-	name string // of the test
+
+	command *Command
 }
 
 // matchKey is a key: prepared where it is constant.
@@ -43,7 +45,7 @@ func (call *Call) prepareMatch() error {
 			return call.Errorf(pos, "%w", err)
 		}
 	}
-	m := &Matcher{use: use, pos: call.Pos, name: call.Command.Name}
+	m := &Matcher{use: use, pos: call.Pos, command: call.Command}
 	for _, s := range call.Strs(len(call.Command.Params) - 1) {
 		k, err := call.prepareKey(use, s)
 		if err != nil {
@@ -65,11 +67,29 @@ func (call *Call) prepareKey(use *MatchUse, s *Str) (matchKey, error) {
 			return matchKey{}, call.Errorf(s.Pos, "%w", err)
 		}
 	}
-	f, err := use.Type.Key(use, lit)
+	f, err := call.Command.keyMatcher(use, lit)
 	if err != nil {
 		return matchKey{}, call.Errorf(s.Pos, "%w", err)
 	}
 	return matchKey{str: s, make: f}, nil
+}
+
+// keyMatcher prepares a key. One that stands for several matches where any of those does.
+func (cmd *Command) keyMatcher(use *MatchUse, key string) (KeyMatcher, error) {
+	if cmd.SplitKey == nil {
+		return use.Type.Key(use, key)
+	}
+	var parts []KeyMatcher
+	for _, k := range cmd.SplitKey(use, key) {
+		f, err := use.Type.Key(use, k)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, f)
+	}
+	return func(r *Run, value string) bool {
+		return slices.ContainsFunc(parts, func(f KeyMatcher) bool { return f(r, value) })
+	}, nil
 }
 
 // Matcher gives the call's matcher; its command has Match set.
@@ -164,7 +184,7 @@ func (x *Matching) makeKey(i int) (KeyMatcher, error) {
 	}
 	if x.made[i] == nil {
 		k := x.m.keys[i]
-		f, err := x.m.use.Type.Key(x.m.use, k.str.Eval(x.r))
+		f, err := x.m.command.keyMatcher(x.m.use, k.str.Eval(x.r))
 		if err != nil {
 			return nil, x.r.Fail(k.str.Pos, "%w", err)
 		}

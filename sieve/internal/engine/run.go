@@ -135,7 +135,7 @@ func (r *Run) Result() *Result {
 
 // implicitKeep gives the implicit keep as the extensions in effect want it.
 func (r *Run) implicitKeep() *action.Store {
-	s := &action.Store{Message: r.msg, Flags: r.flags}
+	s := &action.Store{Message: r.msg, Flags: canonicalFlags(r.flags)}
 	for _, x := range r.program.set {
 		if x.Keep != nil {
 			x.Keep(r, s)

@@ -31,7 +31,7 @@ func (call *Call) tracedTest(cond Cond) Cond {
 // trace tells of the comparison of a value with the i-th key.
 func (x *Matching) trace(v string, i int, ok bool) {
 	x.r.env.Trace(Event{
-		Script: x.r.program.Name, Pos: x.m.pos, Kind: EventMatch, Name: x.m.name,
+		Script: x.r.program.Name, Pos: x.m.pos, Kind: EventMatch, Name: x.m.command.Name,
 		Value: v, Key: x.m.keys[i].str.Eval(x.r), Result: ok,
 		Match: ":" + x.m.use.Type.Name + " " + x.m.use.Comparator.Name,
 	})

@@ -1,0 +1,194 @@
+package ext
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dovetail/sieve/action"
+	"dovetail/sieve/internal/engine"
+)
+
+// The internal variable of RFC 5232 section 2 is the run's Flags, so that it
+// goes along from script to script and is what a store without :flags gets.
+var _ = engine.Register(&engine.Extension{
+	Name: "imap4flags", Spec: "RFC 5232",
+	Commands: []engine.Command{
+		flagCommand("setflag", func(_, flags []string) []string { return addFlags(nil, flags) }),
+		flagCommand("addflag", addFlags),
+		flagCommand("removeflag", removeFlags),
+		{
+			Name: "hasflag",
+			Params: []engine.Param{
+				{Name: "list of variables", Kind: engine.StringList, Optional: true, Const: true},
+				{Name: "list of flags", Kind: engine.StringList},
+			},
+			Match:    true,
+			SplitKey: splitFlagKey,
+			Test:     compileHasflag,
+		},
+	},
+	Tags: []engine.Tag{{
+		Name: "flags", On: []string{"keep", "fileinto"},
+		Param: &engine.Param{Name: "list of flags", Kind: engine.StringList},
+		Apply: func(c *engine.Call, t *engine.TagUse) error {
+			flags := t.Strs()
+			c.AddEffect(func(r *engine.Run, a action.Action) error {
+				if s, ok := a.(*action.Store); ok {
+					s.Flags = addFlags([]string{}, flags.Eval(r)) // none at all is not the same as not said
+				}
+				return nil
+			})
+			return nil
+		},
+	}},
+})
+
+// flagCommand makes a command that changes the internal variable or a named
+// one. change gives the new flags of the old ones and the argument, each item
+// of which may hold several flags (RFC 5232 section 2).
+func flagCommand(name string, change func(old, flags []string) []string) engine.Command {
+	return engine.Command{
+		Name: name,
+		Params: []engine.Param{
+			{Name: "variable name", Kind: engine.String, Optional: true, Const: true},
+			{Name: "list of flags", Kind: engine.StringList},
+		},
+		Op: func(c *engine.Call) (engine.Op, error) {
+			warnOfBadFlags(c)
+			flags := c.Strs(1)
+			if c.Str(0) == nil {
+				return func(r *engine.Run) error {
+					r.SetFlags(change(r.Flags(), flags.Eval(r)))
+					return nil
+				}, nil
+			}
+			v, err := flagVariable(c, c.Str(0))
+			if err != nil {
+				return nil, err
+			}
+			if v.Set == nil {
+				return nil, c.Errorf(c.ArgPos(0), "the %s command cannot assign to this variable", name)
+			}
+			return func(r *engine.Run) error {
+				old := addFlags(nil, []string{v.Get(r)})
+				v.Set(r, strings.Join(change(old, flags.Eval(r)), " "))
+				return nil
+			}, nil
+		},
+	}
+}
+
+// flagVariable finds a variable that holds flags; its name is constant.
+func flagVariable(c *engine.Call, s *engine.Str) (engine.Variable, error) {
+	if !c.Has("variables") {
+		return engine.Variable{}, c.Errorf(s.Pos, "the %s only allows for the specification of a "+
+			"variable name when the variables extension is active", c.Command.Name)
+	}
+	name, _ := s.Const()
+	v, err := c.Variable(name)
+	if err != nil {
+		return engine.Variable{}, c.Errorf(s.Pos, "%w", err)
+	}
+	return v, nil
+}
+
+// compileHasflag matches each flag of the internal variable or of the named ones.
+func compileHasflag(c *engine.Call) (engine.Cond, error) {
+	var vars []engine.Variable
+	for _, s := range c.Strs(0) {
+		v, err := flagVariable(c, s)
+		if err != nil {
+			return nil, err
+		}
+		vars = append(vars, v)
+	}
+	m := c.Matcher()
+	return func(r *engine.Run) (bool, error) {
+		have := r.Flags()
+		if vars != nil {
+			have = nil
+			for _, v := range vars {
+				have = append(have, addFlags(nil, []string{v.Get(r)})...)
+			}
+		}
+		x := m.Begin(r)
+		var err error
+		for _, f := range have {
+			if err = x.Value(f); err != nil {
+				break
+			}
+		}
+		return x.End(err)
+	}, nil
+}
+
+// splitFlagKey makes each flag of a key a key of its own, where flags are
+// compared with flags (RFC 5232 section 4).
+func splitFlagKey(u *engine.MatchUse, key string) []string {
+	if u.Type.Name != "is" && u.Type.Name != "contains" {
+		return []string{key}
+	}
+	return strings.Fields(key)
+}
+
+// warnOfBadFlags tells once of a constant flag that will be ignored.
+func warnOfBadFlags(c *engine.Call) {
+	for _, s := range c.Strs(1) {
+		words, _ := s.Const()
+		for _, f := range strings.Fields(words) {
+			if err := checkFlag(f); err != nil {
+				c.Warnf(s.Pos, "IMAP flag '%s' specified for the %s command is invalid and will be ignored "+
+					"(only first invalid is reported)", f, c.Command.Name)
+				return
+			}
+		}
+	}
+}
+
+// addFlags adds the valid flags of items to a copy of old, each once; flags
+// have no case (RFC 5232 section 2).
+func addFlags(old, items []string) []string {
+	flags := slices.Clone(old)
+	for _, item := range items {
+		for _, f := range strings.Fields(item) {
+			if checkFlag(f) == nil && !slices.ContainsFunc(flags, sameFlag(f)) {
+				flags = append(flags, f)
+			}
+		}
+	}
+	return flags
+}
+
+// removeFlags gives old without the flags of items.
+func removeFlags(old, items []string) []string {
+	flags := slices.Clone(old)
+	for _, item := range items {
+		for _, f := range strings.Fields(item) {
+			flags = slices.DeleteFunc(flags, sameFlag(f))
+		}
+	}
+	return flags
+}
+
+func sameFlag(f string) func(string) bool {
+	return func(other string) bool { return strings.EqualFold(f, other) }
+}
+
+// checkFlag tells what is wrong with a flag: a script may set the five system
+// flags and keywords, which are atoms (RFC 3501 section 9).
+func checkFlag(f string) error {
+	if strings.HasPrefix(f, `\`) {
+		switch strings.ToLower(f) {
+		case `\answered`, `\flagged`, `\deleted`, `\seen`, `\draft`:
+			return nil
+		}
+		return fmt.Errorf("unknown system flag %q", f)
+	}
+	bad := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`(){%*"\]`, r) }
+	if f == "" || strings.ContainsFunc(f, bad) {
+		return errors.New("a keyword is an IMAP atom")
+	}
+	return nil
+}
