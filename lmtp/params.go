@@ -1,0 +1,171 @@
+package lmtp
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// badReply is the reply to a command that cannot be understood or done.
+type badReply struct {
+	code int
+	text string
+}
+
+var tooLarge = &badReply{552, "5.3.4 Message is too large"}
+
+func syntaxError(text string) *badReply { return &badReply{501, "5.5.4 " + text} }
+
+// parseMail takes apart the argument of MAIL (RFC 5321 section 4.1.1.2).
+func parseMail(arg string) (*Transaction, *badReply) {
+	from, params, ok := parsePath(arg, "FROM:")
+	if !ok {
+		return nil, &badReply{501, "5.1.7 Bad sender address syntax"}
+	}
+	tx := &Transaction{From: from}
+	for param := range strings.FieldsSeq(params) {
+		if bad := tx.setParam(param); bad != nil {
+			return nil, bad
+		}
+	}
+	return tx, nil
+}
+
+func (tx *Transaction) setParam(param string) *badReply {
+	name, value, has := strings.Cut(param, "=")
+	ok := has
+	switch strings.ToUpper(name) {
+	case "SIZE":
+		size, err := strconv.ParseUint(value, 10, 63)
+		tx.Size, ok = int64(size), err == nil
+	case "BODY":
+		tx.Body = strings.ToUpper(value)
+		ok = tx.Body == "7BIT" || tx.Body == "8BITMIME"
+	case "SMTPUTF8":
+		tx.SMTPUTF8, ok = true, !has
+	case "AUTH":
+		if value != "<>" {
+			tx.Auth, ok = decodeXtext(value)
+		}
+	case "RET":
+		tx.Ret = strings.ToUpper(value)
+		ok = tx.Ret == "FULL" || tx.Ret == "HDRS"
+	case "ENVID":
+		tx.EnvID, ok = decodeXtext(value)
+	default:
+		return &badReply{555, "5.5.4 Unsupported parameter of MAIL"}
+	}
+	if !ok {
+		return syntaxError("Bad value of " + strings.ToUpper(name))
+	}
+	return nil
+}
+
+// parseRcpt takes apart the argument of RCPT (RFC 5321 section 4.1.1.3).
+func parseRcpt(arg string) (Recipient, *badReply) {
+	to, params, ok := parsePath(arg, "TO:")
+	if !ok {
+		return Recipient{}, &badReply{501, "5.1.3 Bad recipient address syntax"}
+	}
+	rcpt := Recipient{Address: to}
+	for param := range strings.FieldsSeq(params) {
+		name, value, _ := strings.Cut(param, "=")
+		switch strings.ToUpper(name) {
+		case "ORCPT":
+			kind, address, typed := strings.Cut(value, ";")
+			rcpt.OrigTo, ok = decodeXtext(address)
+			ok = ok && typed && kind != ""
+		case "NOTIFY":
+			rcpt.Notify, ok = strings.ToUpper(value), isText(value) && value != ""
+		default:
+			return Recipient{}, &badReply{555, "5.5.4 Unsupported parameter of RCPT"}
+		}
+		if !ok {
+			return Recipient{}, syntaxError("Bad value of " + strings.ToUpper(name))
+		}
+	}
+	return rcpt, nil
+}
+
+// parsePath takes a path in angle brackets off the front of arg, after keyword,
+// and gives the address in it, without a source route (RFC 5321 appendix C), and
+// what follows. Addresses without a domain and in UTF-8 are taken as they are.
+func parsePath(arg, keyword string) (address, rest string, ok bool) {
+	if len(arg) < len(keyword) || !strings.EqualFold(arg[:len(keyword)], keyword) {
+		return "", "", false
+	}
+	arg = strings.TrimLeft(arg[len(keyword):], " ")
+	if !strings.HasPrefix(arg, "<") {
+		return "", "", false
+	}
+	n := pathEnd(arg)
+	if n < 0 {
+		return "", "", false
+	}
+	address, rest = arg[1:n], arg[n+1:]
+	if rest != "" && rest[0] != ' ' {
+		return "", "", false
+	}
+	if strings.HasPrefix(address, "@") {
+		_, address, _ = strings.Cut(address, ":")
+		if address == "" {
+			return "", "", false
+		}
+	}
+	return address, rest, isText(address)
+}
+
+// pathEnd gives the index of the '>' that closes the path, -1 without one. White
+// space and angle brackets may stand in a quoted string only (RFC 5321 section 4.1.2).
+func pathEnd(path string) int {
+	quoted := false
+	for i := 1; i < len(path); i++ {
+		switch c := path[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '>':
+			return i
+		case c == '<' || c == ' ':
+			return -1
+		}
+	}
+	return -1
+}
+
+// isText tells whether s is UTF-8 without control characters, so that it can
+// stand in a header field, a log and another protocol's line.
+func isText(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
+}
+
+// decodeXtext decodes RFC 3461 section 4: "+" and two hexadecimal digits for a byte.
+func decodeXtext(s string) (string, bool) {
+	if strings.Contains(s, "+") {
+		var b strings.Builder
+		for i := 0; i < len(s); i++ {
+			c := s[i]
+			if c == '+' {
+				if i+3 > len(s) {
+					return "", false
+				}
+				v, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
+				if err != nil {
+					return "", false
+				}
+				c = byte(v)
+				i += 2
+			}
+			b.WriteByte(c)
+		}
+		s = b.String()
+	}
+	return s, isText(s)
+}
