@@ -95,6 +95,9 @@ func merge(old, a action.Action, at Pos) (bool, error) {
 	switch old := old.(type) {
 	case *action.Store:
 		if s, ok := a.(*action.Store); ok && sameMailbox(old.Mailbox, s.Mailbox) {
+			if s.Mailbox == "" {
+				old.Mailbox = ""
+			}
 			old.Flags = s.Flags
 			old.Copy = old.Copy && s.Copy
 			old.Create = old.Create || s.Create

@@ -57,9 +57,10 @@ type Command struct {
 	Subtests Arity
 	Block    bool // takes a block, and needs it
 
-	Match       bool // takes :comparator and the match types; the keys are the last Param
-	AddressPart bool // takes :localpart and the like
-	Modifiers   bool // takes the modifiers of variables
+	Match       bool   // takes :comparator and the match types; the keys are the last Param
+	Comparator  string // the default one of Match; "" is i;ascii-casemap
+	AddressPart bool   // takes :localpart and the like
+	Modifiers   bool   // takes the modifiers of variables
 	// SplitKey gives the keys that one string of the last Param stands for; nil: itself.
 	SplitKey func(u *MatchUse, key string) []string
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -25,7 +26,7 @@ type matchKey struct {
 // prepareMatch finds match type and comparator of a call, by default :is and
 // i;ascii-casemap, and prepares the constant keys.
 func (call *Call) prepareMatch() error {
-	use := &MatchUse{Type: call.matchTypes["is"], Comparator: call.comparators["i;ascii-casemap"]}
+	use := &MatchUse{Type: call.matchTypes["is"], Comparator: call.comparators[cmp.Or(call.Command.Comparator, "i;ascii-casemap")]}
 	pos := call.Pos
 	if t := call.Tag(comparatorTag.Name); t != nil {
 		name, _ := t.Str().Const()
