@@ -22,13 +22,14 @@ func (u *User) Set(key, value string) error {
 		u.Home = value
 	case "mail":
 		u.Mail = value
-	case "system_groups_user":
-		u.Groups, err = groupsOf(value)
 	default:
 		if u.Fields == nil {
 			u.Fields = make(map[string]string)
 		}
 		u.Fields[key] = value
+	}
+	if key == "system_groups_user" {
+		u.Groups = groupsOf(value)
 	}
 	return err
 }
@@ -115,23 +116,22 @@ func GID(s string) (uint32, error) {
 }
 
 // groupsOf gives the groups of a user of the machine (Dovecot's field
-// system_groups_user).
-func groupsOf(name string) ([]uint32, error) {
+// system_groups_user). One that /etc/passwd does not know has none: what needs a
+// group then fails with a permission error, which is temporary.
+func groupsOf(name string) []uint32 {
 	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, fmt.Errorf("system_groups_user %q: %w", name, err)
+		return nil
 	}
 	ids, err := u.GroupIds()
 	if err != nil {
-		return nil, fmt.Errorf("system_groups_user %q: %w", name, err)
+		return nil
 	}
 	var groups []uint32
 	for _, id := range ids {
-		n, err := strconv.ParseUint(id, 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("system_groups_user %q: group %q: %w", name, id, err)
+		if n, err := strconv.ParseUint(id, 10, 32); err == nil {
+			groups = append(groups, uint32(n))
 		}
-		groups = append(groups, uint32(n))
 	}
-	return groups, nil
+	return groups
 }

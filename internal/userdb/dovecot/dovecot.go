@@ -1,0 +1,214 @@
+// Package dovecot asks a running Dovecot for its users, over the auth-userdb
+// socket of Dovecot 2.3 and 2.4. Whatever Dovecot's user databases are (LDAP,
+// SQL, several in a row), the answer is the one that Dovecot's own LMTP gets.
+//
+// One connection serves all look-ups, many of them in flight at a time and
+// answered in any order. When it breaks, because Dovecot restarts, what was in
+// flight is asked once more over a new one. A list of users is read over a
+// connection of its own.
+//
+// Dovecot's rules for the socket: with mode 0666, its default, it answers only
+// an asker whose uid is the one of the user found, or the owner of the socket.
+// With any other mode whoever may connect gets every answer. The usual setting
+// for dovetail, which runs as root, is mode 0600.
+package dovecot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"dovetail/internal/userdb"
+)
+
+// DefaultSocket is where Debian's Dovecot has the socket.
+const DefaultSocket = "/run/dovecot/auth-userdb"
+
+// DefaultTimeout is how long an answer may take.
+const DefaultTimeout = 30 * time.Second
+
+// connectTimeout bounds connecting and the greeting.
+const connectTimeout = 5 * time.Second
+
+// Options are the settings of the driver.
+type Options struct {
+	Socket  string        // path; empty is DefaultSocket
+	Service string        // what Dovecot calls us (%s, protocol blocks); empty is "lmtp"
+	Timeout time.Duration // for one answer; 0 is DefaultTimeout
+}
+
+// Driver is the user database. It is safe for many goroutines.
+type Driver struct {
+	o Options
+
+	mu      sync.Mutex
+	current *attempt
+}
+
+// attempt is a connection that is being made, or was.
+type attempt struct {
+	done chan struct{} // closed when conn and err are set
+	conn *conn
+	err  error
+}
+
+// New makes the driver; it connects when it is asked.
+func New(o Options) *Driver {
+	if o.Socket == "" {
+		o.Socket = DefaultSocket
+	}
+	if o.Service == "" {
+		o.Service = "lmtp"
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	return &Driver{o: o}
+}
+
+// Agreeable tells that Dovecot may say yes to any name (its userdb static does).
+func (d *Driver) Agreeable() bool { return true }
+
+// Close ends the connection. The driver can still be used; it connects again.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current != nil {
+		<-d.current.done
+		if d.current.conn != nil {
+			d.current.conn.fail(errors.New("closed"))
+		}
+		d.current = nil
+	}
+	return nil
+}
+
+// Lookup implements userdb.Lookuper.
+func (d *Driver) Lookup(ctx context.Context, name string) (*userdb.User, error) {
+	if err := userdb.CheckName(name); err != nil {
+		return nil, err
+	}
+	user, err := d.lookup(ctx, name)
+	if errors.Is(err, errBroken) {
+		// Dovecot has restarted, perhaps. Asking twice changes nothing there.
+		user, err = d.lookup(ctx, name)
+	}
+	switch {
+	case errors.Is(err, errNotFound):
+		return nil, userdb.Unknown(name)
+	case err != nil:
+		return nil, userdb.Fault(fmt.Errorf("asking Dovecot at %s: %w", d.o.Socket, err))
+	}
+	return user, nil
+}
+
+func (d *Driver) lookup(ctx context.Context, name string) (*userdb.User, error) {
+	c, err := d.connection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, d.o.Timeout, fmt.Errorf("no answer within %v", d.o.Timeout))
+	defer cancel()
+	reply, err := c.ask(ctx, name, d.o.Service)
+	if err != nil {
+		return nil, err
+	}
+	user, err := parseUser(reply)
+	if errors.Is(err, errFailed) {
+		err = d.explainFailure(err)
+	}
+	return user, err
+}
+
+// connection gives the living connection, or waits for one being made.
+func (d *Driver) connection(ctx context.Context) (*conn, error) {
+	d.mu.Lock()
+	a := d.current
+	if a == nil || a.over() {
+		a = &attempt{done: make(chan struct{})}
+		d.current = a
+		go func() {
+			defer close(a.done)
+			// Shared by all who wait: it does not end with one caller's context.
+			a.conn, a.err = d.connect(context.WithoutCancel(ctx))
+		}()
+	}
+	d.mu.Unlock()
+	select {
+	case <-a.done:
+		return a.conn, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// over tells that an attempt has failed or its connection is dead.
+func (a *attempt) over() bool {
+	select {
+	case <-a.done:
+		return a.err != nil || a.conn.dead()
+	default:
+		return false
+	}
+}
+
+func (d *Driver) connect(ctx context.Context) (*conn, error) {
+	nc, in, err := d.greet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{nc: nc, waiting: make(map[uint32]chan []string)}
+	go c.read(in)
+	return c, nil
+}
+
+// List implements userdb.Lister.
+func (d *Driver) List(ctx context.Context, mask string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for name, err := range d.list(ctx, mask) {
+			if err != nil {
+				yield("", userdb.Fault(fmt.Errorf("listing Dovecot's users at %s: %w", d.o.Socket, err)))
+				return
+			}
+			// Not every database of Dovecot's heeds the mask.
+			if userdb.Match(mask, name) && !yield(name, nil) {
+				return
+			}
+		}
+	}
+}
+
+// explainRefusal adds to a failed connect what the administrator can do.
+func (d *Driver) explainRefusal(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w. %s", userdb.Access(d.o.Socket, err), advice())
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w (does Dovecot run? its socket is auth-userdb in its base_dir)", err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w (nobody listens on this socket: does Dovecot run?)", err)
+	}
+	return err
+}
+
+// explainFailure adds to Dovecot's FAIL the most likely cause, if it is the one.
+func (d *Driver) explainFailure(err error) error {
+	info, statErr := os.Stat(d.o.Socket)
+	if statErr != nil || info.Mode().Perm() != 0o666 {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == os.Geteuid() {
+		return err
+	}
+	return fmt.Errorf("%w (with mode 0666 of its socket Dovecot answers only for users whose uid is ours, %d). %s", err, os.Geteuid(), advice())
+}
+
+func advice() string {
+	return fmt.Sprintf("In Dovecot's configuration: service auth { unix_listener auth-userdb { mode = 0600 user = %d } }", os.Geteuid())
+}
