@@ -1,4 +1,4 @@
-// Package dovetail is the root of the source tree; it holds no code, only the
+// Package dovetail is the root of the source tree; it holds the demo's files and the
 // test that keeps the tree in order (arch_test.go).
 //
 // dovetail is the post-acceptance side of a mail server, for machines where
