@@ -1,5 +1,7 @@
 package engine
 
+import "fmt"
+
 // Comparator compares strings (RFC 4790; RFC 5228 section 2.7.3). An operation
 // that it lacks is nil, and match types that need it refuse the comparator.
 type Comparator struct {
@@ -44,4 +46,13 @@ type AddressPart struct {
 	Name string // without the colon
 	// Part gives the part of user@domain, and whether there is one (":detail").
 	Part func(h Holder, local, domain string) (string, bool)
+}
+
+// NeedsSubstrings is the Check of match types that look for parts of a value.
+func NeedsSubstrings(_ *Call, u *MatchUse) error {
+	if u.Comparator.Prefix == nil || u.Comparator.Index == nil {
+		return fmt.Errorf("the specified %s comparator does not support sub-string matching as required by the :%s match type",
+			u.Comparator.Name, u.Type.Name)
+	}
+	return nil
 }

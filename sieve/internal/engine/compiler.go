@@ -25,6 +25,7 @@ type Compiler struct {
 	parts       map[string]*AddressPart
 	modifiers   map[string]*Modifier
 	passes      []*StringPass
+	strPos      Pos             // of the string that passes look into
 	unknown     map[string]bool // commands and tags reported once
 	vars        int
 	match       bool
@@ -65,6 +66,9 @@ func (c *Compiler) report(pos Pos, s syntax.Severity, text string) {
 func (c *Compiler) Has(capability string) bool {
 	return slices.ContainsFunc(c.loaded, func(x *Extension) bool { return x.Name == capability })
 }
+
+// StringPos gives the position of the string that a StringPass is looking into.
+func (c *Compiler) StringPos() Pos { return c.strPos }
 
 // NewVariable reserves a variable of the script, empty at the start of each run.
 func (c *Compiler) NewVariable() Variable {

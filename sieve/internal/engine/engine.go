@@ -79,11 +79,13 @@ func New(o Options) (*Engine, error) {
 		e.index[x] = i
 		switch {
 		case x.Name == "":
-			e.base = append(e.base, x)
 		case byName[x.Name] != nil:
 			return nil, fmt.Errorf("two extensions are called %q", x.Name)
 		default:
 			byName[x.Name] = x
+		}
+		if x.Name == "" || x.Base {
+			e.base = append(e.base, x)
 		}
 	}
 	e.enable(byName, o)

@@ -14,6 +14,8 @@ type Extension struct {
 	Spec    string   // where it is specified, e.g. "RFC 5228 section 4.1"
 	Implies []string // capabilities that come with it
 
+	// Base extensions are in effect without require, though they may be required.
+	Base bool
 	// OptIn extensions must be named in sieve_extensions or sieve_global_extensions to be usable.
 	OptIn bool
 

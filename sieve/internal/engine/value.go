@@ -29,6 +29,9 @@ func Literal(pos Pos, s string) *Str { return &Str{Pos: pos, lit: s} }
 // Const gives the value where it is known at compile time.
 func (s *Str) Const() (string, bool) { return s.lit, s.parts == nil }
 
+// maxValue bounds the bytes that a string with variables grows to.
+const maxValue = 1 << 20
+
 // Eval gives the value.
 func (s *Str) Eval(r *Run) string {
 	switch {
@@ -39,6 +42,9 @@ func (s *Str) Eval(r *Run) string {
 	}
 	var b strings.Builder
 	for _, p := range s.parts {
+		if b.Len() > maxValue {
+			break
+		}
 		if p.Value != nil {
 			b.WriteString(p.Value(r))
 		} else {
@@ -74,6 +80,10 @@ func (l Strs) Eval(r *Run) []string {
 
 // makeStr applies the string passes in effect to a literal of the script.
 func (c *Compiler) makeStr(a syntax.Arg) (*Str, error) {
+	if len(c.passes) == 0 {
+		return Literal(a.Pos, a.Str), nil
+	}
+	c.strPos = a.Pos
 	parts := []Part{{Literal: a.Str}}
 	for _, pass := range c.passes {
 		var next []Part

@@ -1,4 +1,269 @@
 package syntax
 
-// Parse reads a script.
-func Parse(name string, src []byte, l Limits) ([]*Node, Diagnostics) { return nil, nil }
+// parser reads the grammar of RFC 5228 section 8.2, a token ahead.
+type parser struct {
+	lexer
+	failed bool
+}
+
+// state tells how the parser stands after a part of the script.
+type state int
+
+const (
+	lost   state = iota // at an unknown place: the caller must recover
+	stands              // at a known place, errors or not
+)
+
+// Parse reads a script and reports all that is wrong in it. The tree is nil
+// when there is an error among the findings.
+func Parse(name string, src []byte, limits Limits) ([]*Node, Diagnostics) {
+	p := &parser{lexer: lexer{name: name, line: 1, limit: limits.WithDefaults()}}
+	if len(src) > p.limit.ScriptSize {
+		p.report(Pos{}, Error, "script is too large (%d bytes, at most %d)", len(src), p.limit.ScriptSize)
+		return nil, p.diags
+	}
+	p.src = string(src)
+	p.next()
+	nodes, st := p.commands(1)
+	if st == stands && !p.failed && p.tok != tokEOF {
+		p.errorHere("unexpected %s found at (the presumed) end of file", p.tok)
+	}
+	if st == lost || p.failed || p.diags.HasErrors() {
+		return nil, p.diags
+	}
+	if nodes == nil {
+		nodes = []*Node{}
+	}
+	return nodes, p.diags
+}
+
+// errorHere reports an error at the token, unless the lexer complained already.
+func (p *parser) errorHere(format string, args ...any) {
+	if p.tok != tokError {
+		p.report(p.pos, Error, format, args...)
+	}
+	p.failed = true
+}
+
+// commands reads commands until something else comes.
+//
+//	commands = *command
+//	command = identifier arguments ( ";" / block )
+//	block = "{" commands "}"
+func (p *parser) commands(depth int) ([]*Node, state) {
+	var nodes []*Node
+	for p.tok == tokIdentifier {
+		n := &Node{Pos: p.pos, Name: p.str}
+		nodes = append(nodes, n)
+		p.next()
+		st := p.arguments(n, 1)
+		if st == stands && p.tok != tokSemicolon && p.tok != tokLCurly {
+			p.errorHere("expected end of command ';' or the beginning of a compound block '{', but found %s", p.tok)
+			st = lost
+		}
+		if st == lost {
+			st = p.recover(tokSemicolon)
+		}
+		if st == lost {
+			return nodes, lost
+		}
+		if p.tok == tokSemicolon {
+			p.next()
+			continue
+		}
+		if p.block(n, depth) == lost {
+			return nodes, lost
+		}
+	}
+	return nodes, stands
+}
+
+// block reads the block of a command; the token is its '{'.
+func (p *parser) block(n *Node, depth int) state {
+	p.next()
+	if depth+1 > p.limit.Blocks {
+		p.errorHere("cannot nest command blocks deeper than %d levels", p.limit.Blocks)
+		st := p.recover(tokRCurly)
+		if st == stands {
+			p.next()
+		}
+		return st
+	}
+	n.HasBlock = true
+	var st state
+	n.Block, st = p.commands(depth + 1)
+	if st == stands && p.tok == tokRCurly {
+		p.next()
+		return stands
+	}
+	if st == stands {
+		// The '}' stays: what recovers to it takes it for the end of a command.
+		p.errorHere("expected end of compound block '}', but found %s", p.tok)
+		return p.recover(tokRCurly)
+	}
+	if st = p.recover(tokRCurly); st == stands {
+		p.next()
+	}
+	return st
+}
+
+// arguments reads the arguments and tests of a command or test.
+//
+//	arguments = *argument [ test / test-list ]
+//	argument = string-list / number / tag
+func (p *parser) arguments(n *Node, depth int) state {
+	for st, more := stands, true; more; {
+		if st, more = p.argument(n); st == lost {
+			return lost
+		}
+		if len(n.Args) > p.limit.Args {
+			p.errorHere("too many arguments for command '%s'", n.Name)
+			return lost
+		}
+	}
+	switch p.tok {
+	case tokIdentifier:
+		if depth+1 > p.limit.Tests {
+			p.errorHere("cannot nest tests deeper than %d levels", p.limit.Tests)
+			return lost
+		}
+		return p.test(n, depth)
+	case tokLBracket:
+		return p.testList(n, depth)
+	}
+	return stands // tests are optional: the caller knows what must come now
+}
+
+// argument reads one argument; more tells whether there was one.
+func (p *parser) argument(n *Node) (st state, more bool) {
+	a := Arg{Pos: p.pos, Str: p.str}
+	switch p.tok {
+	case tokLSquare:
+		st = p.stringList(&a)
+		n.Args = append(n.Args, a)
+		return st, true
+	case tokString:
+		a.Kind = String
+	case tokNumber:
+		a.Kind, a.Num, a.Str = Number, p.num, ""
+	case tokTag:
+		a.Kind = Tag
+	default:
+		return stands, false
+	}
+	n.Args = append(n.Args, a)
+	p.next()
+	return stands, true
+}
+
+// stringList reads a list of strings; the token is its '['.
+//
+//	string-list = "[" string *("," string) "]"
+func (p *parser) stringList(a *Arg) state {
+	a.Kind, a.Str = StringList, ""
+	for first := true; first || p.tok == tokComma; first = false {
+		opener := p.tok
+		p.next()
+		if p.tok != tokString {
+			p.errorHere("expecting string after %s in string list, but found %s", opener, p.tok)
+			p.recover(tokRSquare)
+			break
+		}
+		a.List = append(a.List, Arg{Pos: p.pos, Kind: String, Str: p.str})
+		p.next()
+	}
+	return p.closeList(tokRSquare, "string list")
+}
+
+// closeList passes the end of a list, or looks for it.
+func (p *parser) closeList(end token, what string) state {
+	if p.tok == end {
+		p.next()
+		return stands
+	}
+	p.errorHere("expecting ',' or end of %s %s, but found %s", what, end, p.tok)
+	st := p.recover(end)
+	if st == stands {
+		p.next()
+	}
+	return st
+}
+
+// test reads a test; the token is its identifier.
+func (p *parser) test(n *Node, depth int) state {
+	t := &Node{Pos: p.pos, Name: p.str, IsTest: true}
+	n.Tests = append(n.Tests, t)
+	p.next()
+	return p.arguments(t, depth+1)
+}
+
+// testList reads a list of tests; the token is its '('.
+//
+//	test-list = "(" test *("," test) ")"
+func (p *parser) testList(n *Node, depth int) state {
+	if depth+1 > p.limit.Tests {
+		p.next()
+		p.errorHere("cannot nest tests deeper than %d levels", p.limit.Tests)
+		st := p.recover(tokRBracket)
+		if st == stands {
+			p.next()
+		}
+		return st
+	}
+	n.TestList = true
+	for first := true; first || p.tok == tokComma; first = false {
+		opener := p.tok
+		p.next()
+		if p.tok != tokIdentifier {
+			p.errorHere("expecting test identifier after %s in test list, but found %s", opener, p.tok)
+			p.recover(tokRBracket)
+			break
+		}
+		if p.test(n, depth) == lost {
+			p.recover(tokRBracket)
+			break
+		}
+	}
+	return p.closeList(tokRBracket, "test list")
+}
+
+// priority orders tokens by the size of the structure they belong to.
+func priority(t token) int {
+	switch t {
+	case tokLCurly, tokRCurly:
+		return 3
+	case tokSemicolon:
+		return 2
+	case tokLBracket, tokRBracket:
+		return 1
+	case tokLSquare, tokRSquare:
+		return 0
+	}
+	return -1
+}
+
+// opener gives the token that begins the structure which end closes.
+var openers = map[token]token{tokRSquare: tokLSquare, tokRBracket: tokLBracket, tokRCurly: tokLCurly}
+
+// recover skips to the token that ends a broken structure: past nested ones of
+// its kind, never past the end of a larger one. A command may end with the
+// beginning of its block.
+func (p *parser) recover(end token) state {
+	nesting, limit := 1, priority(end)
+	for p.tok != tokEOF && priority(p.tok) <= limit {
+		switch p.tok {
+		case end:
+			nesting--
+			if nesting == 0 {
+				return stands
+			}
+		case openers[end]:
+			nesting++
+		}
+		p.next()
+	}
+	if end == tokSemicolon && p.tok == tokLCurly {
+		return stands
+	}
+	return lost
+}

@@ -1,0 +1,236 @@
+package message
+
+import "strings"
+
+// scan is how a part of an address ended.
+type scan int
+
+const (
+	scanBad  scan = iota // wrong syntax
+	scanEnd              // read, and nothing follows
+	scanMore             // read, something follows
+)
+
+// addressScanner reads the lexical parts of addresses (RFC 5322 section 3.2),
+// leniently: 8-bit characters are atext.
+type addressScanner struct {
+	s       string
+	at      int
+	comment string // the last comment
+}
+
+// peek gives the next byte, -1 at the end.
+func (p *addressScanner) peek() int {
+	if p.at >= len(p.s) {
+		return -1
+	}
+	return int(p.s[p.at])
+}
+
+// rest tells whether something follows.
+func (p *addressScanner) rest() scan {
+	if p.at >= len(p.s) {
+		return scanEnd
+	}
+	return scanMore
+}
+
+// isAtext tells whether c may stand in an atom.
+func isAtext(c byte) bool {
+	switch {
+	case c >= 0x80, c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		return true
+	}
+	return strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0
+}
+
+// skipSpace passes white space and comments (CFWS).
+func (p *addressScanner) skipSpace() scan {
+	for p.at < len(p.s) {
+		switch p.s[p.at] {
+		case ' ', '\t', '\r', '\n':
+			p.at++
+		case '(':
+			if !p.skipComment() {
+				return scanBad
+			}
+		default:
+			return scanMore
+		}
+	}
+	return scanEnd
+}
+
+// skipComment passes a comment with those nested in it; false when it has no end.
+func (p *addressScanner) skipComment() bool {
+	p.at++
+	var b strings.Builder
+	for level := 1; p.at < len(p.s); p.at++ {
+		c := p.s[p.at]
+		switch c {
+		case '(':
+			level++
+		case ')':
+			if level--; level == 0 {
+				p.at++
+				p.comment = b.String()
+				return true
+			}
+		case '\\':
+			if p.at++; p.at == len(p.s) {
+				return false
+			}
+			c = p.s[p.at]
+		}
+		b.WriteByte(c)
+	}
+	return false
+}
+
+// run passes the bytes that belong to an atom, and dots where they may.
+func (p *addressScanner) run(dots bool) string {
+	from := p.at
+	for p.at < len(p.s) && (isAtext(p.s[p.at]) || dots && p.s[p.at] == '.') {
+		p.at++
+	}
+	return p.s[from:p.at]
+}
+
+// atom reads an atom and the space after it.
+func (p *addressScanner) atom() (string, scan) {
+	word := p.run(false)
+	if word == "" {
+		return "", scanBad
+	}
+	return word, p.skipSpace()
+}
+
+// dotAtom reads atoms with dots between them, and space around those (RFC 5322 section 4.4).
+func (p *addressScanner) dotAtom() (string, scan) {
+	word, st := p.atom()
+	for st == scanMore && p.peek() == '.' {
+		p.at++
+		if p.skipSpace() != scanMore {
+			return word + ".", scanBad
+		}
+		var next string
+		next, st = p.atom()
+		word += "." + next
+	}
+	return word, st
+}
+
+// quoted reads a quoted string; the scanner stands at its quote.
+func (p *addressScanner) quoted() (string, scan) {
+	p.at++
+	if i := strings.IndexAny(p.s[p.at:], "\"\\\r\n"); i >= 0 && p.s[p.at+i] == '"' {
+		text := p.s[p.at : p.at+i]
+		p.at += i + 1
+		return text, p.skipSpace()
+	}
+	var b strings.Builder
+	for ; p.at < len(p.s); p.at++ {
+		switch c := p.s[p.at]; c {
+		case '"':
+			p.at++
+			return b.String(), p.skipSpace()
+		case '\r', '\n': // folding
+		case '\\':
+			if p.at++; p.at == len(p.s) {
+				return b.String(), scanBad
+			}
+			b.WriteByte(p.s[p.at])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), scanBad
+}
+
+// phrase reads words up to something else. An empty one ends well, too.
+func (p *addressScanner) phrase() (string, scan) {
+	if p.at >= len(p.s) {
+		return "", scanEnd
+	}
+	if p.s[p.at] == '.' {
+		return "", scanBad
+	}
+	text := ""
+	for first := true; ; first = false {
+		var word string
+		var st scan
+		if p.peek() == '"' {
+			word, st = p.quoted()
+		} else {
+			word = p.run(true)
+			st = p.skipSpace()
+		}
+		if !first {
+			text += " "
+		}
+		text += word
+		if st != scanMore {
+			return text, st
+		}
+		if c := p.s[p.at]; !isAtext(c) && c != '"' && c != '.' {
+			return text, scanMore
+		}
+	}
+}
+
+// localPart reads what stands before an @. Dots may stand anywhere, since there
+// are such addresses.
+func (p *addressScanner) localPart() (string, scan) {
+	if p.peek() == '"' {
+		return p.quoted()
+	}
+	text, st := "", scanBad
+	for {
+		from := p.at
+		for p.peek() == '.' {
+			p.at++
+		}
+		if p.at > from {
+			text, st = text+p.s[from:p.at], p.rest()
+			if st == scanEnd {
+				return text, scanEnd
+			}
+		}
+		if p.peek() == '@' {
+			return text, st
+		}
+		var word string
+		if word, st = p.atom(); st == scanBad {
+			return text, scanBad
+		}
+		text += word
+		if st != scanMore || p.peek() != '.' {
+			return text, st
+		}
+	}
+}
+
+// domain reads what follows an @, at which the scanner stands.
+func (p *addressScanner) domain() (string, scan) {
+	p.at++
+	if p.skipSpace() != scanMore {
+		return "", scanBad
+	}
+	if p.peek() != '[' {
+		return p.dotAtom()
+	}
+	from := p.at
+	for p.at++; p.at < len(p.s); p.at++ {
+		switch p.s[p.at] {
+		case '[':
+			return "", scanBad
+		case ']':
+			p.at++
+			return p.s[from:p.at], p.skipSpace()
+		case '\\':
+			p.at++
+		}
+	}
+	p.at = min(p.at, len(p.s))
+	return "", scanBad
+}

@@ -1,0 +1,79 @@
+package ext
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"dovetail/internal/message"
+	"dovetail/sieve/internal/engine"
+)
+
+var _ = engine.Register(&engine.Extension{
+	Name: "envelope", Spec: "RFC 5228 section 5.4",
+	Commands: []engine.Command{{
+		Name: "envelope", Match: true, AddressPart: true, Test: compileEnvelope,
+		Params: []engine.Param{
+			{Name: "envelope part", Kind: engine.StringList, Check: checkEnvelopePart},
+			{Name: "key list", Kind: engine.StringList},
+		},
+	}},
+})
+
+// envelopeParts are the parts that the test knows: those of RFC 5228, and the
+// identity of the sender's authentication.
+var envelopeParts = []string{"from", "to", "auth"}
+
+func checkEnvelopePart(name string) error {
+	if !slices.Contains(envelopeParts, strings.ToLower(name)) {
+		return fmt.Errorf("specified envelope part '%s' is not supported by the envelope test", name)
+	}
+	return nil
+}
+
+func compileEnvelope(c *engine.Call) (engine.Cond, error) {
+	names, m, part := c.Strs(0), c.Matcher(), c.AddressPart()
+	return func(r *engine.Run) (bool, error) {
+		env := r.Env().Envelope
+		if env == nil {
+			return false, r.Fail(c.Pos, "envelope test: there is no envelope here")
+		}
+		x := m.Begin(r)
+		for _, s := range names {
+			if err := matchEnvelope(r, &x, part, env, strings.ToLower(s.Eval(r))); err != nil {
+				return x.End(err)
+			}
+		}
+		return x.End(nil)
+	}, nil
+}
+
+// matchEnvelope matches one part of the envelope. The null sender is the empty
+// string for every address part (RFC 5228 section 5.4).
+func matchEnvelope(r *engine.Run, x *engine.Matching, part *engine.AddressPart, env *message.Envelope, name string) error {
+	path := ""
+	switch name {
+	case "from":
+		path = env.From
+	case "to":
+		path = env.To
+	case "auth":
+		if env.Auth == "" {
+			return nil
+		}
+		return x.Value(env.Auth)
+	default:
+		return nil
+	}
+	a, err := message.ParsePath(path)
+	if err != nil {
+		return nil // an address that cannot be read matches nothing
+	}
+	if a.Local == "" {
+		return x.Value("")
+	}
+	if v, ok := part.Part(r, a.Local, a.Domain); ok {
+		return x.Value(v)
+	}
+	return nil
+}

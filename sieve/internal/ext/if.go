@@ -1,0 +1,94 @@
+package ext
+
+import (
+	"errors"
+
+	"dovetail/sieve/internal/engine"
+)
+
+var _ = engine.Register(&engine.Extension{
+	Spec: "RFC 5228 section 3.1",
+	Commands: []engine.Command{
+		{Name: "if", Subtests: engine.OneTest, Block: true, Check: startChain, Op: compileIf},
+		{Name: "elsif", Subtests: engine.OneTest, Block: true, Check: joinChain, Unreached: neverRuns, Op: compileBranch},
+		{Name: "else", Block: true, Check: joinChain, Unreached: neverRuns, Op: compileBranch},
+	},
+})
+
+// branch is one of if, elsif and else, with its test and its block.
+type branch struct {
+	cond  engine.Cond // nil: always
+	block engine.Block
+}
+
+// chain is an if with the elsif and else that follow it.
+type chain struct {
+	branches []*branch
+	decided  bool // a branch before this place is always taken
+	closed   bool // an else came
+}
+
+func startChain(c *engine.Call) error {
+	c.Data = &chain{}
+	return nil
+}
+
+// joinChain finds the chain that an elsif or else continues.
+func joinChain(c *engine.Call) error {
+	if c.Prev != nil {
+		if ch, ok := c.Prev.Data.(*chain); ok && !ch.closed {
+			c.Data = ch
+			return nil
+		}
+	}
+	return errors.New("the " + c.Command.Name + " command must follow an if or elseif command")
+}
+
+// neverRuns tells that a branch before is always taken.
+func neverRuns(c *engine.Call) bool { return c.Data.(*chain).decided }
+
+// compileIf makes the whole chain one command: the branches that follow join it
+// before it runs.
+func compileIf(c *engine.Call) (engine.Op, error) {
+	ch := c.Data.(*chain)
+	if _, err := compileBranch(c); err != nil {
+		return nil, err
+	}
+	return func(r *engine.Run) error {
+		for _, b := range ch.branches {
+			if b.cond != nil {
+				ok, err := b.cond(r)
+				if err != nil {
+					return err
+				}
+				if !ok {
+					continue
+				}
+			}
+			return b.block.Run(r)
+		}
+		return nil
+	}, nil
+}
+
+// compileBranch adds a branch to its chain, unless it can never be taken.
+func compileBranch(c *engine.Call) (engine.Op, error) {
+	ch := c.Data.(*chain)
+	ch.closed = c.Command.Name == "else"
+	if ch.decided {
+		return nil, nil
+	}
+	b := &branch{block: c.Block}
+	if len(c.Tests) > 0 {
+		t := c.Tests[0]
+		if t.Known && !t.Value {
+			return nil, nil
+		}
+		if !t.Known {
+			b.cond = t.Cond
+		}
+	}
+	ch.decided = b.cond == nil
+	ch.branches = append(ch.branches, b)
+	return nil, nil
+}

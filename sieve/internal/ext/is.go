@@ -1,0 +1,24 @@
+package ext
+
+import (
+	"fmt"
+
+	"dovetail/sieve/internal/engine"
+)
+
+var _ = engine.Register(&engine.Extension{
+	Spec: "RFC 5228 section 2.7.1, :is",
+	MatchTypes: []engine.MatchType{{
+		Name: "is",
+		Check: func(_ *engine.Call, u *engine.MatchUse) error {
+			if u.Comparator.Equal == nil {
+				return fmt.Errorf("the specified %s comparator does not support equality", u.Comparator.Name)
+			}
+			return nil
+		},
+		Key: func(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
+			equal := u.Comparator.Equal
+			return func(_ *engine.Run, value string) bool { return equal(value, key) }, nil
+		},
+	}},
+})

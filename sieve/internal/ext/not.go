@@ -1,0 +1,21 @@
+package ext
+
+import "dovetail/sieve/internal/engine"
+
+var _ = engine.Register(&engine.Extension{
+	Spec: "RFC 5228 section 5.8",
+	Commands: []engine.Command{{
+		Name: "not", Subtests: engine.OneTest, Test: compileNot,
+		Fold: func(tests []*engine.SubTest, _ bool) (bool, bool) {
+			return len(tests) == 1 && !tests[0].Value, len(tests) == 1 && tests[0].Known
+		},
+	}},
+})
+
+func compileNot(c *engine.Call) (engine.Cond, error) {
+	test := c.Tests[0].Cond
+	return func(r *engine.Run) (bool, error) {
+		ok, err := test(r)
+		return !ok, err
+	}, nil
+}
