@@ -75,7 +75,6 @@ func TestMeasure(t *testing.T) {
 // The scripts of the site are used as they are, but for the line that the case
 // leaves out.
 func TestSetup(t *testing.T) {
-	peer.Need(t, peer.Root)
 	t.Chdir("..")
 	for kind, want := range map[scripts]bool{spam: false, spamLearn: true} {
 		s := newSetup(t, benchCase{scripts: kind})
