@@ -30,6 +30,11 @@ func Dir(t T) string {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatalf("%v", err)
 	}
+	for parent := filepath.Dir(dir); os.Geteuid() == 0 && parent != "/"; parent = filepath.Dir(parent) {
+		if info, err := os.Stat(parent); err != nil || info.Mode()&0o001 == 0 {
+			t.Fatalf("mail users cannot enter %s: set TMPDIR to a folder that all can (%v)", parent, err)
+		}
+	}
 	return dir
 }
 
