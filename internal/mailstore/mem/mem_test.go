@@ -34,7 +34,7 @@ func TestStore(t *testing.T) {
 				return "", errors.New("no such message")
 			},
 			Subscribed: func() ([]string, error) { return s.Subscribed(), nil },
-			Limit: func(limit int64) {
+			Limit: func(limit int64) mailstore.Store {
 				s.Quota = func(_ string, size int64) error {
 					for _, m := range s.Messages("INBOX") {
 						size += m.Size()
@@ -44,6 +44,7 @@ func TestStore(t *testing.T) {
 					}
 					return nil
 				}
+				return s
 			},
 		}
 	})

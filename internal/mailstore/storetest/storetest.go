@@ -25,8 +25,8 @@ type Harness struct {
 	Read func(mailstore.Entry) (string, error)
 	// Subscribed gives the subscribed mailboxes.
 	Subscribed func() ([]string, error)
-	// Limit, when there is one, sets a quota of that many bytes for the whole store.
-	Limit func(bytes int64)
+	// Limit gives the same store with a quota of that many bytes.
+	Limit func(bytes int64) mailstore.Store
 }
 
 // Suite runs the tests; open gives a new empty store for each, whose mailbox
@@ -321,25 +321,25 @@ func testQuota(t *testing.T, h Harness) {
 	if err := h.Store.CheckQuota(ctx, "INBOX", 1<<50); err != nil {
 		t.Errorf("without a limit: %v", err)
 	}
-	if h.Limit == nil {
-		return
-	}
 	m, _ := mail(1)
-	h.Limit(2*m.Size() + 1)
+	s := h.Limit(2*m.Size() + 1)
 	for range 2 {
-		if err := h.Store.CheckQuota(ctx, "INBOX", m.Size()); err != nil {
+		if err := s.CheckQuota(ctx, "INBOX", m.Size()); err != nil {
 			t.Fatal(err)
 		}
-		Deliver(t, h.Store, m, mailstore.Delivery{Mailbox: "INBOX", Received: received})
+		Deliver(t, s, m, mailstore.Delivery{Mailbox: "INBOX", Received: received})
 	}
-	if err := h.Store.CheckQuota(ctx, "INBOX", 0); err != nil {
+	if err := s.CheckQuota(ctx, "INBOX", 0); err != nil {
 		t.Errorf("not full yet: %v", err)
 	}
-	if err := h.Store.CheckQuota(ctx, "INBOX", m.Size()); !isQuota(err) {
+	if err := s.CheckQuota(ctx, "INBOX", m.Size()); !isQuota(err) {
 		t.Errorf("CheckQuota: %v", err)
 	}
-	if _, err := h.Store.Prepare(ctx, m, mailstore.Delivery{Mailbox: "INBOX", Received: received}); !isQuota(err) {
+	if _, err := s.Prepare(ctx, m, mailstore.Delivery{Mailbox: "INBOX", Received: received}); !isQuota(err) {
 		t.Errorf("Prepare: %v", err)
+	}
+	if n := len(Entries(t, s, "INBOX")); n != 2 {
+		t.Errorf("%d messages, want 2", n)
 	}
 }
 

@@ -1,0 +1,130 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+
+	"dovetail/internal/mailerr"
+	"dovetail/internal/mailstore"
+)
+
+// readParts are the directories that hold messages, in the order of reading:
+// messages move from new to cur, so none is missed between the two.
+var readParts = [...]string{"new", "cur"}
+
+// Entries gives the messages of a mailbox. A file that vanishes meanwhile is looked
+// for under its new name and left out when it is gone.
+func (s *Store) Entries(ctx context.Context, mailbox string) iter.Seq2[mailstore.Entry, error] {
+	return func(yield func(mailstore.Entry, error) bool) {
+		r, err := s.reader(mailbox)
+		if err != nil {
+			yield(mailstore.Entry{}, err)
+			return
+		}
+		// What was renamed while it was read is there in the next round.
+		for range maxTries {
+			missed, ok := r.round(ctx, yield)
+			if !missed || !ok {
+				return
+			}
+		}
+	}
+}
+
+// reader reads a folder; done are the messages given already.
+type reader struct {
+	store    *Store
+	folder   folder
+	list     uidList
+	keywords keywordTable
+	reread   bool // the keywords were read again
+	done     map[string]bool
+}
+
+func (s *Store) reader(mailbox string) (*reader, error) {
+	f, err := s.folder(mailbox)
+	if err != nil {
+		return nil, err
+	}
+	if ok, err := s.isFolder(f); err != nil || !ok {
+		if err == nil {
+			err = fmt.Errorf("%w: %s", mailstore.ErrNoMailbox, f.name)
+		}
+		return nil, err
+	}
+	r := &reader{store: s, folder: f, done: map[string]bool{}}
+	if r.list, err = s.uidlist(f); err != nil {
+		return nil, err
+	}
+	if r.keywords, _, err = s.keywords(f); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// round gives what is in the folder now. missed tells that a file was gone when it
+// was looked at, ok that the consumer wants more.
+func (r *reader) round(ctx context.Context, yield func(mailstore.Entry, error) bool) (missed, ok bool) {
+	for _, part := range readParts {
+		dir := r.folder.dir + "/" + part
+		entries, err := r.store.fs.ReadDir(dir)
+		if err != nil && !isMissing(err) {
+			return false, yield(mailstore.Entry{}, mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", r.folder.name, err)))
+		}
+		for _, e := range entries {
+			if err := ctx.Err(); err != nil {
+				yield(mailstore.Entry{}, err)
+				return false, false
+			}
+			name := parseFileName(e.Name())
+			if e.Name()[0] == '.' || e.IsDir() || r.done[name.base] {
+				continue
+			}
+			entry, err := r.entry(dir+"/"+e.Name(), name)
+			if errors.Is(err, fs.ErrNotExist) {
+				missed = true
+				continue
+			}
+			r.done[name.base] = true
+			if !yield(entry, err) {
+				return false, false
+			}
+		}
+	}
+	return missed, true
+}
+
+func (r *reader) entry(path string, name fileName) (mailstore.Entry, error) {
+	info, err := r.store.fs.Lstat(path)
+	if err != nil {
+		return mailstore.Entry{}, mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", r.folder.name, err))
+	}
+	if !r.reread && r.keywords.lacks(name.letters) { // Dovecot may have just added one
+		r.reread = true
+		if r.keywords, _, err = r.store.keywords(r.folder); err != nil {
+			return mailstore.Entry{}, err
+		}
+	}
+	e := mailstore.Entry{
+		Mailbox: r.folder.name, GUID: name.base, Path: path, Size: name.size, VSize: max(name.vsize, 0),
+		Flags: flags(name.letters, r.keywords), Received: info.ModTime(),
+	}
+	record, ok := r.list.records[name.base]
+	if ok {
+		e.UID = record.uid
+		e.VSize = max(e.VSize, record.vsize)
+		if record.guid != "" {
+			e.GUID = record.guid
+		}
+		if e.Size < 0 {
+			e.Size = record.size
+		}
+	}
+	if e.Size < 0 {
+		e.Size = info.Size()
+	}
+	return e, nil
+}

@@ -1,0 +1,114 @@
+package maildir
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	gomaildir "github.com/emersion/go-maildir"
+)
+
+// infoSep begins the flags of a file name.
+const infoSep = ":2,"
+
+// lastName is the microsecond of the last file name of this process. Names hold
+// the process id, so what makes them differ must be known in the whole process:
+// this is the one variable of the package.
+var lastName atomic.Int64
+
+// uniqueName makes the first part of a file name. No other call in this process
+// gives the same.
+func uniqueName(now time.Time, pid int, host string) string {
+	micros := now.UnixMicro()
+	for {
+		last := lastName.Load()
+		micros = max(micros, last+1)
+		if lastName.CompareAndSwap(last, micros) {
+			break
+		}
+	}
+	return fmt.Sprintf("%d.M%dP%d.%s", micros/1e6, micros%1e6, pid, hostEscaper.Replace(host))
+}
+
+// hostEscaper keeps what would end the name or its first part out of it.
+var hostEscaper = strings.NewReplacer("/", `\057`, ":", `\072`)
+
+// fileName is a parsed name of a message's file.
+type fileName struct {
+	base    string // up to the flags
+	letters string // of the flags, unknown ones too
+	size    int64  // S=, -1 when absent
+	vsize   int64  // W=, -1 when absent
+}
+
+func parseFileName(name string) fileName {
+	base, info, _ := strings.Cut(name, ":")
+	f := fileName{base: base, size: -1, vsize: -1}
+	if letters, ok := strings.CutPrefix(info, "2,"); ok {
+		f.letters, _, _ = strings.Cut(letters, ",")
+	}
+	for i, field := range strings.Split(base, ",") {
+		key, value, _ := strings.Cut(field, "=")
+		if i == 0 || key != "S" && key != "W" {
+			continue
+		}
+		n, err := strconv.ParseUint(value, 10, 63)
+		if err != nil {
+			continue
+		}
+		if key == "S" {
+			f.size = int64(n)
+		} else {
+			f.vsize = int64(n)
+		}
+	}
+	return f
+}
+
+// systemFlags are the flags that have letters of their own (Maildir's "info").
+var systemFlags = map[string]gomaildir.Flag{
+	`\draft`:    gomaildir.FlagDraft,
+	`\flagged`:  gomaildir.FlagFlagged,
+	`\answered`: gomaildir.FlagReplied,
+	`\seen`:     gomaildir.FlagSeen,
+	`\deleted`:  gomaildir.FlagTrashed,
+}
+
+// flagNames are the names for letters.
+var flagNames = map[gomaildir.Flag]string{
+	gomaildir.FlagDraft:   `\Draft`,
+	gomaildir.FlagFlagged: `\Flagged`,
+	gomaildir.FlagReplied: `\Answered`,
+	gomaildir.FlagSeen:    `\Seen`,
+	gomaildir.FlagTrashed: `\Deleted`,
+}
+
+// flags gives the IMAP flags of letters. Those that mean nothing are left out; a
+// letter whose keyword is lost has the name that Dovecot would give it.
+func flags(letters string, table keywordTable) []string {
+	var names []string
+	for _, letter := range letters {
+		name := flagNames[gomaildir.Flag(letter)]
+		if letter >= 'a' && letter <= 'z' {
+			if name = table[letter-'a']; name == "" {
+				name = fmt.Sprintf("unknown-%d", letter-'a')
+			}
+		}
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// infoOf gives the end of a file name for letters; nothing without any.
+func infoOf(letters []byte) string {
+	if len(letters) == 0 {
+		return ""
+	}
+	slices.Sort(letters)
+	return infoSep + string(slices.Compact(letters))
+}
