@@ -237,7 +237,7 @@ func (x *Executor) prepareAll(ctx context.Context, j *Job, stores []*action.Stor
 			for _, k := range mine {
 				delete(shared, k) // nobody may link to what goes away now
 			}
-			return errors.Join(fmt.Errorf("storing into mailbox %q: %w", s.Mailbox, err), j.abort())
+			return errors.Join(fmt.Errorf("failed to store into mailbox %q: %w", s.Mailbox, err), j.abort())
 		}
 		j.pending = append(j.pending, p)
 		j.Outcome.Stored = append(j.Outcome.Stored, s.Mailbox)

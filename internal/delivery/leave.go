@@ -67,7 +67,7 @@ func (x *Executor) pipe(ctx context.Context, j *Job, a *action.Pipe) error {
 		j.Outcome.Sent = append(j.Outcome.Sent, "|"+a.Program)
 		return nil
 	}
-	err = fmt.Errorf("pipe to program %q: %w", a.Program, err)
+	err = fmt.Errorf("failed to pipe message to program %q: %w", a.Program, err)
 	if a.Try {
 		j.warn(err)
 	} else {
@@ -106,7 +106,7 @@ func (x *Executor) reject(ctx context.Context, j *Job, a *action.Reject) error {
 		return e
 	}
 	if j.Envelope.From == "" {
-		j.failed(errors.New("reject: the sender is <>, so nobody is told"))
+		j.warn(errors.New("reject: the sender is <>, so nobody is told"))
 		return nil
 	}
 	err := x.send(ctx, "", j.Envelope.From, x.rejection(j, a.Reason))
