@@ -248,7 +248,7 @@ func TestRejection(t *testing.T) {
 	}
 	j.Outcome, j.Envelope.From = Outcome{}, ""
 	newExecutor(out).Execute(t.Context(), []*Job{j})
-	if len(out.sent) != 1 || j.Outcome.Err != nil || len(j.Outcome.Failures) != 1 {
+	if len(out.sent) != 1 || j.Outcome.Err != nil || len(j.Outcome.Warnings) != 1 {
 		t.Errorf("the null sender got mail: %+v, %+v", out.sent, j.Outcome)
 	}
 }
