@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"dovetail/sieve/action"
@@ -21,6 +22,12 @@ func (r *Run) Do(c *Call, a action.Action) error {
 	}
 	if s, ok := a.(*action.Store); ok {
 		s.Flags = canonicalFlags(s.Flags)
+	}
+	for _, old := range r.earlier {
+		if merged, _ := merge(clone(old), a, Pos{}); merged {
+			r.settle(c, a) // it is done already
+			return nil
+		}
 	}
 	for i, old := range r.actions {
 		merged, err := merge(old, a, r.origins[i])
@@ -44,8 +51,8 @@ func (r *Run) Do(c *Call, a action.Action) error {
 func (r *Run) settle(c *Call, a action.Action) {
 	if cancelsKeep(a) {
 		r.keep = false
+		r.decided = Decided{Script: r.program.Name, Line: c.Pos.Line}
 	}
-	r.decided = Decided{Script: r.program.Name, Line: c.Pos.Line}
 	if r.env.Trace != nil {
 		r.env.Trace(Event{Script: r.program.Name, Pos: c.Pos, Kind: EventAction, Name: c.Command.Name, Text: a.Name()})
 	}
@@ -70,16 +77,18 @@ func cancelsKeep(a action.Action) bool {
 // checkLimits refuses an action beyond the limits.
 func (r *Run) checkLimits(c *Call, a action.Action) error {
 	l := r.program.engine.limits
-	if len(r.actions) >= l.Actions {
-		return r.Fail(c.Pos, "total number of actions exceeds policy limit (%d > %d)", len(r.actions)+1, l.Actions)
+	if n := len(r.earlier) + len(r.actions) + 1; n > l.Actions {
+		return r.Fail(c.Pos, "total number of actions exceeds policy limit (%d > %d)", n, l.Actions)
 	}
 	if _, ok := a.(*action.Redirect); !ok {
 		return nil
 	}
 	n := 1
-	for _, old := range r.actions {
-		if _, ok := old.(*action.Redirect); ok {
-			n++
+	for _, list := range [][]action.Action{r.earlier, r.actions} {
+		for _, old := range list {
+			if _, ok := old.(*action.Redirect); ok {
+				n++
+			}
 		}
 	}
 	if n > l.Redirects {
@@ -137,6 +146,22 @@ func conflict(old, a action.Action, at Pos) error {
 	}
 	return nil
 }
+
+// clone gives a copy of an action that merge may change.
+func clone(a action.Action) action.Action {
+	switch a := a.(type) {
+	case *action.Store:
+		c := *a
+		return &c
+	case *action.Redirect:
+		c := *a
+		return &c
+	}
+	return a
+}
+
+// Delivers tells whether one of the actions brings the message to somebody.
+func Delivers(actions []action.Action) bool { return slices.ContainsFunc(actions, delivers) }
 
 // delivers tells whether an action brings the message to somebody.
 func delivers(a action.Action) bool {

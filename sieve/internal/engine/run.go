@@ -22,6 +22,7 @@ type Run struct {
 
 	original *message.Message
 	msg      *message.Message
+	earlier  []action.Action // of scripts before this one
 	actions  []action.Action
 	origins  []Pos // where each action was asked for
 	keep     bool  // the implicit keep is in force
@@ -61,7 +62,8 @@ type Result struct {
 	Message *message.Message
 	// Flags are those that the script left set (RFC 5232 section 2).
 	Flags []string
-	// Decided is the last command that asked for an action; zero when none did.
+	// Decided is the last command that took the place of the implicit keep; zero
+	// when none did.
 	Decided Decided
 }
 
@@ -82,6 +84,15 @@ func (e *RunError) Unwrap() error { return e.Err }
 // Run executes the program over msg. It gives a result in every case.
 func (p *Program) Run(ctx context.Context, msg *message.Message, env *Env) *Result {
 	r := p.NewRun(ctx, msg, env)
+	r.Execute()
+	return r.Result()
+}
+
+// RunAfter runs the program as one of a sequence: earlier holds what the scripts
+// before it asked for, which is not asked for again.
+func (p *Program) RunAfter(ctx context.Context, msg *message.Message, env *Env, earlier []action.Action) *Result {
+	r := p.NewRun(ctx, msg, env)
+	r.earlier = earlier
 	r.Execute()
 	return r.Result()
 }
