@@ -175,15 +175,26 @@ func (l *dotlock) check() error {
 }
 
 // release gives the lock back, unless another process took it away. A lock that
-// cannot be removed is void for others as soon as this process ends.
+// cannot be removed is void for others when it is old or this process has ended.
 func (l *dotlock) release() {
-	err := l.file.Close()
-	if info, statErr := l.store.fs.Lstat(l.path); statErr == nil && os.SameFile(info, l.info) {
-		err = errors.Join(err, l.store.fs.Remove(l.path))
+	err := errors.Join(l.file.Close(), l.remove())
+	if err != nil {
+		err = l.remove() // once more: it would stop others for long
 	}
 	if err != nil {
 		l.store.warn(fmt.Errorf("giving back the lock: %w", err))
 	}
+}
+
+func (l *dotlock) remove() error {
+	info, err := l.store.fs.Lstat(l.path)
+	if err == nil && os.SameFile(info, l.info) {
+		err = l.store.fs.Remove(l.path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // replaceFile writes a control file anew, durably. Times of zero mean now.
