@@ -140,12 +140,8 @@ func ParsePath(s string) (Address, error) {
 	closing := p.peek() == '<'
 	if closing {
 		p.at++
-		if p.peek() == '@' { // a source route is ignored, RFC 5321 appendix C
-			i := strings.IndexByte(p.s[p.at:], ':')
-			if i < 0 {
-				return Address{}, bad
-			}
-			p.at += i + 1
+		if p.peek() == '@' && !p.sourceRoute() {
+			return Address{}, bad
 		}
 	}
 	var a Address
@@ -154,7 +150,7 @@ func ParsePath(s string) (Address, error) {
 		return Address{}, bad
 	}
 	if p.peek() == '@' {
-		if a.Domain, st = p.domain(); st == scanBad || a.Domain == "" {
+		if a.Domain, st = p.domain(); st == scanBad || !validDomain(a.Domain) {
 			return Address{}, bad
 		}
 	}
@@ -168,4 +164,31 @@ func ParsePath(s string) (Address, error) {
 		return Address{}, bad
 	}
 	return a, nil
+}
+
+// sourceRoute passes a source route, which is ignored (RFC 5321 appendix C):
+// "@" domain *("," "@" domain) ":"
+func (p *addressScanner) sourceRoute() bool {
+	for {
+		if d, st := p.domain(); st != scanMore || !validDomain(d) {
+			return false
+		}
+		p.at++
+		switch p.s[p.at-1] {
+		case ':':
+			return true
+		case ',':
+			if p.peek() != '@' {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+}
+
+// validDomain tells whether d is a domain, of labels without an empty one, or an
+// address literal.
+func validDomain(d string) bool {
+	return d != "" && (d[0] == '[' || d[0] != '.' && d[len(d)-1] != '.' && !strings.Contains(d, ".."))
 }

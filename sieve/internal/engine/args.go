@@ -215,7 +215,10 @@ func (call *Call) takeValue(a syntax.Arg, p Param) (*value, error) {
 		items = []syntax.Arg{a}
 	}
 	for _, item := range items {
-		s, err := call.makeStr(item)
+		s, err := Literal(item.Pos, item.Str), error(nil)
+		if !p.Raw {
+			s, err = call.makeStr(item)
+		}
 		if err != nil {
 			return nil, err
 		}

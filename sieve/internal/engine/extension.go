@@ -102,6 +102,8 @@ type Param struct {
 	Optional bool // left out where fewer arguments are given: the first optional ones go last
 	// Const asks for a value that is known at compile time.
 	Const bool
+	// Raw takes the strings as they are written: the name of a variable, for instance.
+	Raw bool
 	// Check looks at each value; for a constant while compiling, else the command
 	// itself calls it while running.
 	Check func(value string) error

@@ -186,8 +186,9 @@ func (x *Matching) makeKey(i int) (KeyMatcher, error) {
 	if x.made[i] == nil {
 		k := x.m.keys[i]
 		f, err := x.m.command.keyMatcher(x.m.use, k.str.Eval(x.r))
-		if err != nil {
-			return nil, x.r.Fail(k.str.Pos, "%w", err)
+		if err != nil { // the script goes on, as with Pigeonhole
+			x.r.LogError(k.str.Pos, "%v", err)
+			f = func(*Run, string) bool { return false }
 		}
 		x.made[i] = f
 	}

@@ -40,9 +40,6 @@ var addressFields = []string{
 }
 
 func checkAddressField(name string) error {
-	if err := engine.CheckHeaderName(name); err != nil {
-		return err
-	}
 	if !slices.Contains(addressFields, strings.ToLower(name)) {
 		return fmt.Errorf("specified header '%s' is not allowed for the address test", name)
 	}
@@ -50,6 +47,7 @@ func checkAddressField(name string) error {
 }
 
 func compileAddress(c *engine.Call) (engine.Cond, error) {
+	c.WarnHeaderNames(0)
 	names, m, fields, part := c.Strs(0), c.Matcher(), c.Fields(), c.AddressPart()
 	fixed, known := names.Const()
 	return func(r *engine.Run) (bool, error) {

@@ -56,7 +56,9 @@ func matchEnvelope(r *engine.Run, x *engine.Matching, part *engine.AddressPart, 
 	case "from":
 		path = env.From
 	case "to":
-		path = env.To
+		if path = env.To; path == "" {
+			return nil // only a sender can be nobody
+		}
 	case "auth":
 		if env.Auth == "" {
 			return nil

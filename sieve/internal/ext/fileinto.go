@@ -28,8 +28,11 @@ func compileFileinto(c *engine.Call) (engine.Op, error) {
 		name := folder.Eval(r)
 		if !known {
 			if err := engine.CheckMailbox(name); err != nil {
-				return r.Fail(c.Pos, "fileinto action: mailbox name '%s' is not valid: %w", name, err)
+				return r.Fail(c.Pos, "fileinto command: invalid folder name '%s' specified: %w", name, err)
 			}
+		}
+		if name == "" {
+			return r.Fail(c.Pos, "fileinto command: the folder name is empty")
 		}
 		return r.Do(c, &action.Store{Mailbox: name, Message: r.Message()})
 	}, nil

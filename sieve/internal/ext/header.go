@@ -10,13 +10,14 @@ var _ = engine.Register(&engine.Extension{
 	Commands: []engine.Command{{
 		Name: "header", Match: true, Test: compileHeader,
 		Params: []engine.Param{
-			{Name: "header names", Kind: engine.StringList, Check: engine.CheckHeaderName},
+			{Name: "header names", Kind: engine.StringList},
 			{Name: "key list", Kind: engine.StringList},
 		},
 	}},
 })
 
 func compileHeader(c *engine.Call) (engine.Cond, error) {
+	c.WarnHeaderNames(0)
 	names, m, fields := c.Strs(0), c.Matcher(), c.Fields()
 	fixed, known := names.Const()
 	return func(r *engine.Run) (bool, error) {

@@ -31,7 +31,7 @@ func compileSize(c *engine.Call) (engine.Cond, error) {
 	limit, _ := c.Num(0)
 	over := c.Tag("over") != nil
 	return func(r *engine.Run) (bool, error) {
-		size := uint64(r.Message().Size())
+		size := uint64(r.Message().VirtualSize())
 		return over && size > limit || !over && size < limit, nil
 	}, nil
 }

@@ -18,10 +18,10 @@ var _ = engine.Register(&engine.Extension{
 	Commands: []engine.Command{
 		{
 			Name: "set", Modifiers: true, Op: compileSet,
-			Params: []engine.Param{{Name: "name", Kind: engine.String, Const: true}, {Name: "value", Kind: engine.String}},
+			Params: []engine.Param{{Name: "name", Kind: engine.String, Raw: true}, {Name: "value", Kind: engine.String}},
 		},
 		{
-			Name: "string", Match: true, Test: compileString,
+			Name: "string", Match: true, Comparator: "i;octet", Test: compileString,
 			Params: []engine.Param{{Name: "source", Kind: engine.StringList}, {Name: "key list", Kind: engine.StringList}},
 		},
 	},
@@ -54,27 +54,35 @@ var variableLimits = engine.NewConfig(func(s engine.Settings) (limits, error) {
 	return limits{count: int(count), size: int(size)}, errors.Join(err1, err2, err3, err4)
 })
 
-// scope are the variables of a script by their names in lower case.
-type scope map[string]engine.Variable
+// scope are the variables of a script.
+type scope struct {
+	vars map[string]engine.Variable // by name, in lower case
+	full bool                       // that there are too many was reported
+}
 
-var scopes = engine.NewState(func() *scope { return &scope{} })
+var scopes = engine.NewState(func() *scope { return &scope{vars: map[string]engine.Variable{}} })
 
 // variableNamed gives a variable of the script; a new one when there is none of that name.
 func variableNamed(c *engine.Compiler, name string) (engine.Variable, error) {
-	vars := *scopes.Of(c)
+	s := scopes.Of(c)
 	key := strings.ToLower(name)
-	if v, ok := vars[key]; ok {
+	if v, ok := s.vars[key]; ok {
 		return v, nil
 	}
-	if limit := variableLimits.Of(c).count; len(vars) >= limit {
+	limit := variableLimits.Of(c).count
+	switch {
+	case s.full:
+		return c.NewVariable(), nil
+	case len(s.vars) >= limit:
+		s.full = true
 		return engine.Variable{}, fmt.Errorf("(implicit) declaration of new variable '%s' exceeds the limit (max variables: %d)",
 			name, limit)
 	}
 	slot := c.NewVariable()
-	vars[key] = engine.Variable{Get: slot.Get, Set: func(r *engine.Run, value string) {
+	s.vars[key] = engine.Variable{Get: slot.Get, Set: func(r *engine.Run, value string) {
 		slot.Set(r, truncate(value, variableLimits.Of(r).size))
 	}}
-	return vars[key], nil
+	return s.vars[key], nil
 }
 
 // truncate cuts a value at a character's border.
@@ -180,7 +188,7 @@ func expandVariables(c *engine.Compiler, s string) ([]engine.Part, error) {
 		v, err := lookUpVariable(c, path)
 		if err != nil { // the others in the string are looked at, too
 			_ = c.Errorf(c.StringPos(), "%w", err)
-			continue
+			v.Get = func(*engine.Run) string { return "" }
 		}
 		parts = append(parts, engine.Part{Value: v.Get})
 	}
