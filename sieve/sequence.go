@@ -52,7 +52,7 @@ type sequence struct {
 func (s *sequence) run(p *Program) bool {
 	// An explicit keep of the script before is the going on to this one.
 	earlier := withoutKeep(s.res.Actions)
-	s.env.Flags = s.res.Flags
+	s.env.Flags = flagsToGoOn(s.res)
 	res := p.RunAfter(s.ctx, s.res.Message, &s.env, earlier)
 	res.Log = append(s.res.Log, res.Log...)
 	if res.Err != nil {
@@ -64,6 +64,17 @@ func (s *sequence) run(p *Program) bool {
 	res.Actions = append(earlier, res.Actions...)
 	s.res = res
 	return kept
+}
+
+// flagsToGoOn gives the flags that a result hands to the next script: those of
+// its keep.
+func flagsToGoOn(res *Result) []string {
+	for _, a := range res.Actions {
+		if s, ok := a.(*action.Store); ok && s.Mailbox == "" {
+			return s.Flags
+		}
+	}
+	return res.Flags
 }
 
 // discard runs the discard script.

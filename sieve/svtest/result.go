@@ -58,7 +58,7 @@ func (s *suite) execute(actions []action.Action, keep *action.Store, original *m
 	}
 	s.executor().Execute(s.ctx, []*delivery.Job{job})
 	failures := job.Outcome.Failures
-	if job.Outcome.Err != nil {
+	if job.Outcome.Err != nil && !job.Outcome.Rejected {
 		failures = append(failures, job.Outcome.Err)
 	}
 	for _, err := range failures {

@@ -1,0 +1,2 @@
+require ["fileinto", "mailbox", "imap4flags"];
+fileinto :create :flags "" "bare";

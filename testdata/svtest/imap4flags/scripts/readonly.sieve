@@ -1,0 +1,2 @@
+require ["imap4flags", "variables", "vnd.dovecot.environment"];
+setflag "env.vnd.dovecot.username" "x";

@@ -1,0 +1,5 @@
+require ["imapsieve", "environment", "variables"];
+if environment :matches "imap.user" "*" {
+	discard;
+}
+discard;

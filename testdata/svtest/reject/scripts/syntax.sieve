@@ -1,0 +1,4 @@
+require "reject";
+reject;
+reject 1;
+reject ["a", "b"];

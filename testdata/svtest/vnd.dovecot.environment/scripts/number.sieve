@@ -1,0 +1,2 @@
+require ["vnd.dovecot.environment", "variables", "fileinto"];
+fileinto "${env.1}";

@@ -1,0 +1,4 @@
+require ["vnd.dovecot.pipe", "variables"];
+set "a" "one
+two";
+pipe "accept" ["${a}"];

@@ -1,0 +1,3 @@
+require ["vnd.dovecot.pipe", "reject"];
+reject "no";
+pipe "accept";
