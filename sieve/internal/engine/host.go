@@ -22,11 +22,6 @@ func Known() []string {
 	return names
 }
 
-// Uses tells whether a capability is in effect in the script.
-func (p *Program) Uses(capability string) bool {
-	return slices.ContainsFunc(p.set, func(x *Extension) bool { return x.Name == capability })
-}
-
 // SetOriginal replaces the message for all that follows, its unedited form too.
 func (r *Run) SetOriginal(m *message.Message) { r.original, r.msg = m, m }
 
