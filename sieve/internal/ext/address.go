@@ -60,12 +60,13 @@ func compileAddress(c *engine.Call) (engine.Cond, error) {
 	}, nil
 }
 
-// matchAddresses matches the part of every address of a field. A field without
-// a usable address, such as "undisclosed-recipients:;", is matched as a whole
-// by :all (Pigeonhole does so; RFC 5228 section 5.1 leaves it open).
+// matchAddresses matches the part of every address of a field. A field with
+// something like an address but none to use, as "undisclosed-recipients:;", is
+// matched as a whole by :all, and an empty one by every part (Pigeonhole does so;
+// RFC 5228 section 5.1 leaves it open).
 func matchAddresses(r *engine.Run, x *engine.Matching, part *engine.AddressPart, f message.Field) error {
-	usable := false
-	for _, a := range r.Addresses(f) {
+	list, usable := r.Addresses(f), false
+	for _, a := range list {
 		if !a.IsMailbox() {
 			continue
 		}
@@ -76,8 +77,9 @@ func matchAddresses(r *engine.Run, x *engine.Matching, part *engine.AddressPart,
 			}
 		}
 	}
-	if v := f.Value(); !usable && (v == "" || part.Name == "all") {
-		return x.Value(v)
+	v := f.Value()
+	if usable || v != "" && (len(list) == 0 || part.Name != "all") {
+		return nil
 	}
-	return nil
+	return x.Value(v)
 }

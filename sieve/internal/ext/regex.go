@@ -102,8 +102,9 @@ func matchPlain(cmp *engine.Comparator, p *eregex) engine.KeyMatcher {
 // eregex translates a POSIX extended regular expression, as the GNU library
 // reads it, to Go's syntax.
 type eregex struct {
-	src string
-	at  int
+	src   string
+	at    int
+	depth int // of open parentheses
 
 	plain          bool // nothing but text and anchors so far
 	atStart, atEnd bool // anchors of a plain expression
@@ -119,11 +120,7 @@ var (
 
 func (p *eregex) translate() (string, error) {
 	p.plain = true
-	out, err := p.alternatives()
-	if err == nil && p.at < len(p.src) {
-		err = errors.New("unmatched ) or \\)")
-	}
-	return out, err
+	return p.alternatives()
 }
 
 func (p *eregex) peek() byte {
@@ -133,11 +130,12 @@ func (p *eregex) peek() byte {
 	return p.src[p.at]
 }
 
-// alternatives reads branches up to the end or a closing parenthesis.
+// alternatives reads branches up to the end or the parenthesis that closes the
+// group; one that closes nothing is an ordinary character.
 func (p *eregex) alternatives() (string, error) {
 	out := ""
 	for {
-		for p.at < len(p.src) && p.peek() != '|' && p.peek() != ')' {
+		for p.at < len(p.src) && p.peek() != '|' && (p.peek() != ')' || p.depth == 0) {
 			piece, err := p.piece()
 			if err != nil {
 				return "", err
@@ -211,7 +209,9 @@ func (p *eregex) atom() (string, error) {
 		return "", errBadRepeat
 	case '(':
 		p.plain = false
+		p.depth++
 		out, err := p.alternatives()
+		p.depth--
 		if err == nil && p.peek() != ')' {
 			err = errors.New("unmatched ( or \\(")
 		}
