@@ -84,7 +84,10 @@ func (p programs) Run(ctx context.Context, call engine.ProgramCall) ([]byte, int
 	var out bytes.Buffer
 	job := program.Job{
 		Name: call.Name, Args: call.Args, Input: call.Stdin,
-		Env: program.Env{User: user, Sender: e.From, Recipient: e.To, OrigRecipient: e.OrigTo, Host: p.s.env.Items["host"]},
+		Env: program.Env{
+			User: user, Home: p.s.env.Home, Host: p.s.env.Items["host"],
+			Sender: e.From, Recipient: e.To, OrigRecipient: e.OrigTo,
+		},
 	}
 	if call.Output {
 		job.Output = &out

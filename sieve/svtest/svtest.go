@@ -101,7 +101,7 @@ func Run(ctx context.Context, file string, o Options) (*Report, error) {
 		boxes: &mailboxes{Store: mem.New()},
 	}
 	s.env = &engine.Env{
-		Envelope: &s.envelope, User: user, Mailboxes: s.boxes, Programs: programs{s}, Now: o.Now,
+		Envelope: &s.envelope, User: user, Home: s.dir, Mailboxes: s.boxes, Programs: programs{s}, Now: o.Now,
 		Items: map[string]string{"name": "Pigeonhole Sieve", "version": "dovetail", "location": "MS", "phase": "post"},
 	}
 	if host, err := os.Hostname(); err == nil {

@@ -3,6 +3,7 @@ package ext
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -137,7 +138,7 @@ func compileAddheader(c *engine.Call) (engine.Op, error) {
 		if err := limits.checkValue(text); err != nil {
 			return r.Fail(c.Pos, "addheader action: %w", err)
 		}
-		m, f := r.Message(), message.NewField(name, text)
+		m, f := r.Message(), message.NewField(name, foldInValue.ReplaceAllString(text, " "))
 		if last {
 			r.SetMessage(m.WithFields(append(slices.Clone(m.Fields()), f)))
 		} else {
@@ -147,6 +148,10 @@ func compileAddheader(c *engine.Call) (engine.Op, error) {
 		return nil
 	}, nil
 }
+
+// foldInValue is a line break in a value: a fold of the field's author, which
+// stands for one space (RFC 5322 section 2.2.3).
+var foldInValue = regexp.MustCompile(`[ \t]*[\r\n][ \t\r\n]*`)
 
 func checkDeleteheader(c *engine.Call) error {
 	if t := c.Tag("last"); t != nil && c.Tag("index") == nil {
