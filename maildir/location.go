@@ -198,5 +198,8 @@ func (l Location) expand(home string) (Location, error) {
 	if l.Root == "" {
 		return Location{}, errors.New("mail location has no path")
 	}
+	if l.Layout == "" {
+		l.Layout = MaildirPlusPlus
+	}
 	return l, l.check()
 }

@@ -59,9 +59,6 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if loc.Layout == "" {
-		loc.Layout = MaildirPlusPlus
-	}
 	s := &Store{
 		loc: loc, separator: o.Separator, prefix: o.Prefix, user: o.User, quota: o.Quota,
 		fs: o.FS, cache: o.Cache, hostname: o.Hostname, pid: os.Getpid(),
