@@ -1,0 +1,195 @@
+// Package config reads dovetail.toml into one checked struct.
+//
+// The file is TOML. Every key is optional. Where Dovecot has a setting for the
+// same thing the key has its name and takes its values: switches are true and
+// false or "yes" and "no", times are "10s", "5 mins", "1 hour" (a number without
+// a unit is an error, save 0), sizes "10M" or bytes as a number, and a list may
+// be a single string.
+//
+// An unknown key, a value of the wrong type or out of its bounds, and settings
+// that contradict each other are errors; Load gives all of them at once, each
+// with file, line and key. Config.Origin tells where a value comes from.
+package config
+
+import (
+	"time"
+
+	"dovetail/maildir"
+)
+
+// Config is everything that can be set. The tag "toml" is a setting's key, "check"
+// names a check of its values (see checks), "min" and "max" bound numbers (bytes
+// and nanoseconds for sizes and times), "oneof" lists all values.
+type Config struct {
+	AuthUsernameFormat string `toml:"auth_username_format" check:"template"` // variables of internal/userdb/expand
+	RecipientDelimiter string `toml:"recipient_delimiter" check:"delimiter"` // each of its characters is one
+	PostmasterAddress  string `toml:"postmaster_address" check:"address"`    // default: postmaster@ and the host's name
+	Hostname           string `toml:"hostname" check:"hostname"`             // default: the machine's name
+
+	Mail       Mail       `toml:"mail"`
+	LMTP       LMTP       `toml:"lmtp"`
+	Userdb     Userdb     `toml:"userdb"`
+	Sieve      Sieve      `toml:"sieve"`
+	Submission Submission `toml:"submission"`
+	Learn      Learn      `toml:"learn"`
+	Expire     []Expire   `toml:"expire"`
+	State      State      `toml:"state"`
+	Log        Log        `toml:"log"`
+	Metrics    struct{}   `toml:"metrics"`
+
+	origins map[string]string // by the key's full name; what is missing is a default
+}
+
+// Mail says how mail is stored.
+type Mail struct {
+	Location              string        `toml:"mail_location" check:"location"`
+	Autocreate            bool          `toml:"lda_mailbox_autocreate"`
+	Autosubscribe         bool          `toml:"lda_mailbox_autosubscribe"`
+	OriginalRecipientHead string        `toml:"lda_original_recipient_header" check:"fieldname"` // where dovetail-lda finds the original recipient
+	CopyWithHardlinks     bool          `toml:"maildir_copy_with_hardlinks"`
+	MaxLockTimeout        time.Duration `toml:"mail_max_lock_timeout" max:"3600000000000"` // 0: Dovecot's own two minutes
+	QuotaRules            []string      `toml:"quota_rule" check:"quota"`
+	QuotaGrace            string        `toml:"quota_grace" check:"grace"` // by which the last message may exceed the limit
+	QuotaFullTempfail     bool          `toml:"quota_full_tempfail"`
+	Separator             string        `toml:"separator" check:"separator"` // of folder names; empty: the layout's own
+	Prefix                string        `toml:"prefix"`                      // of the namespace, e.g. "INBOX."
+	FirstValidUID         uint32        `toml:"first_valid_uid"`
+	LastValidUID          uint32        `toml:"last_valid_uid"` // 0: no limit
+}
+
+// LMTP says how dovetail-lmtpd serves.
+type LMTP struct {
+	Listen               []string `toml:"listen" check:"listen"`
+	SocketMode           string   `toml:"socket_mode" check:"mode"` // of UNIX sockets
+	SocketUser           string   `toml:"socket_user"`
+	SocketGroup          string   `toml:"socket_group"`
+	SaveToDetailMailbox  bool     `toml:"lmtp_save_to_detail_mailbox"`
+	RcptCheckQuota       bool     `toml:"lmtp_rcpt_check_quota"`
+	AddReceivedHeader    bool     `toml:"lmtp_add_received_header"`
+	HdrDeliveryAddress   string   `toml:"lmtp_hdr_delivery_address" oneof:"final original none"`
+	UserConcurrencyLimit int      `toml:"lmtp_user_concurrency_limit" min:"0" max:"100000"` // 0: none
+	TrustedNetworks      []string `toml:"login_trusted_networks" check:"network"`           // who may send XCLIENT
+	SSLCert              string   `toml:"ssl_cert"`
+	SSLKey               string   `toml:"ssl_key"`
+
+	MessageSizeLimit int64         `toml:"message_size_limit" kind:"size" min:"0"` // 0: none
+	RecipientLimit   int           `toml:"recipient_limit" min:"1" max:"100000"`   // of one transaction
+	SessionLimit     int           `toml:"session_limit" min:"1" max:"100000"`
+	CommandTimeout   time.Duration `toml:"command_timeout" min:"1000000000"`
+	DataTimeout      time.Duration `toml:"data_timeout" min:"1000000000"`
+	WriteTimeout     time.Duration `toml:"write_timeout" min:"1000000000"`
+	ShutdownTimeout  time.Duration `toml:"shutdown_timeout" min:"0"`
+	SpoolDir         string        `toml:"spool_dir" check:"path"`                               // empty: the system's temporary folder
+	SpoolMemory      int64         `toml:"spool_memory" kind:"size" min:"4096" max:"1073741824"` // of a message, beyond it a file
+}
+
+// Userdb says who the users are.
+type Userdb struct {
+	Driver         string        `toml:"driver" oneof:"static passwd passwd-file dovecot sql"`
+	UID            string        `toml:"uid" check:"uid"`
+	GID            string        `toml:"gid" check:"gid"`
+	Home           string        `toml:"home" check:"template"`
+	Mail           string        `toml:"mail" check:"location"`
+	Users          []string      `toml:"users"`
+	Path           string        `toml:"path" check:"template"`
+	UsernameFormat string        `toml:"username_format" check:"template"`
+	Socket         string        `toml:"socket" check:"path"`
+	Timeout        time.Duration `toml:"timeout" min:"1000000"`
+	URL            string        `toml:"url"`
+	Query          string        `toml:"query"`
+}
+
+// Submission says how mail leaves.
+type Submission struct {
+	Host     string        `toml:"host" check:"hostport"` // SMTP server; when empty Sendmail is used
+	Sendmail string        `toml:"sendmail" check:"path"`
+	Timeout  time.Duration `toml:"timeout" min:"1000000000"`
+}
+
+// Learn says which classifiers learn.
+type Learn struct {
+	Backends []string `toml:"backends" oneof:"rspamd spamd bogofilter exec builtin"`
+	Rspamd   Rspamd   `toml:"rspamd"`
+}
+
+// Rspamd says where rspamd's controller is.
+type Rspamd struct {
+	URL          string `toml:"url" check:"url"`
+	PasswordFile string `toml:"password_file" check:"path"`
+}
+
+// Expire is one rule of what is expunged.
+type Expire struct {
+	Name      string   `toml:"name"`
+	Mailboxes []string `toml:"mailboxes"`
+	Query     string   `toml:"query"`
+}
+
+// State says where vacation, duplicate and the learn ledger are remembered.
+type State struct {
+	URL string `toml:"url" check:"url"`
+}
+
+// Log says what is logged and where to.
+type Log struct {
+	Level  string `toml:"level" oneof:"debug info warn error"`
+	Format string `toml:"format" oneof:"text json"`
+	File   string `toml:"file" check:"path"` // empty: standard error
+}
+
+// Defaults gives the configuration without any file: the users of the machine
+// with their mail in ~/Maildir. Host name and postmaster are filled in by Load.
+func Defaults() *Config {
+	return &Config{
+		AuthUsernameFormat: "%Lu",
+		RecipientDelimiter: "+",
+		Mail: Mail{
+			Location:          "maildir:~/Maildir",
+			CopyWithHardlinks: true,
+			QuotaGrace:        maildir.DefaultGrace,
+			FirstValidUID:     500,
+		},
+		LMTP: LMTP{
+			Listen:               []string{"unix:/run/dovetail/lmtp"},
+			SocketMode:           "0666",
+			AddReceivedHeader:    true,
+			HdrDeliveryAddress:   "final",
+			UserConcurrencyLimit: 10,
+			RecipientLimit:       1000,
+			SessionLimit:         512,
+			CommandTimeout:       5 * time.Minute, // RFC 5321 section 4.5.3.2.7
+			DataTimeout:          3 * time.Minute, // RFC 5321 section 4.5.3.2.5
+			WriteTimeout:         5 * time.Minute,
+			ShutdownTimeout:      time.Minute,
+			SpoolMemory:          128 << 10,
+		},
+		Userdb: Userdb{Driver: "passwd", Socket: "/run/dovecot/auth-userdb", Timeout: 30 * time.Second},
+		Sieve: Sieve{
+			Enabled:              true,
+			Script:               "file:~/sieve;active=~/.dovecot.sieve",
+			MaxScriptSize:        1 << 20,
+			MaxActions:           32,
+			MaxRedirects:         4,
+			MaxCPUTime:           30 * time.Second,
+			RedirectEnvelopeFrom: "sender",
+			PipeExecTimeout:      10 * time.Second,
+			FilterExecTimeout:    10 * time.Second,
+			ExecuteExecTimeout:   10 * time.Second,
+			PipeInputEOL:         "crlf",
+			FilterInputEOL:       "crlf",
+			ExecuteInputEOL:      "crlf",
+		},
+		Submission: Submission{Sendmail: "/usr/sbin/sendmail", Timeout: 30 * time.Second},
+		State:      State{URL: "sqlite:/var/lib/dovetail/state.db"},
+		Log:        Log{Level: "info", Format: "text"},
+	}
+}
+
+// Origin tells where a setting comes from: "FILE:LINE", "flag --name", or
+// "default". The key is its full name, such as "lmtp.listen".
+func (c *Config) Origin(key string) string {
+	if origin, ok := c.origins[key]; ok {
+		return origin
+	}
+	return "default"
+}
