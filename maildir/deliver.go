@@ -39,10 +39,10 @@ func (s *Store) Prepare(ctx context.Context, m *message.Message, d mailstore.Del
 	if shared, ok := d.Share.(*pending); ok && p.link(shared, m) {
 		return p, nil
 	}
+	s.cleanTmp(f)
 	if err := p.write(m); err != nil {
 		return nil, fmt.Errorf("writing a message for mailbox %s: %w", f.name, err)
 	}
-	s.cleanTmp(f)
 	return p, nil
 }
 
