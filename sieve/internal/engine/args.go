@@ -56,9 +56,9 @@ var comparatorTag = Tag{
 	Param: &Param{Name: "comparator name", Kind: String, Const: true},
 }
 
-// takeArguments checks the arguments of a call against its command and keeps
-// them. Only the first error of a call is reported.
-func (call *Call) takeArguments() error {
+// takeTags checks the tags of a call and the number of its other arguments, and
+// gives those. Only the first error of a call is reported.
+func (call *Call) takeTags() ([]syntax.Arg, error) {
 	args := call.node.Args
 	uses := make([]*Tag, len(args))
 	for i, a := range args {
@@ -66,25 +66,43 @@ func (call *Call) takeArguments() error {
 			continue
 		}
 		if uses[i] = call.findTag(a.Str); uses[i] == nil {
-			return call.unknownTag(a)
+			return nil, call.unknownTag(a)
 		}
 	}
 	for len(args) > 0 && args[0].Kind == syntax.Tag {
 		n, err := call.takeTag(args, uses[0])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		args, uses = args[n:], uses[n:]
 	}
 	for _, a := range args {
 		if a.Kind == syntax.Tag {
-			return call.Errorf(a.Pos, "encountered an unexpected tagged argument ':%s' "+
+			return nil, call.Errorf(a.Pos, "encountered an unexpected tagged argument ':%s' "+
 				"while validating positional arguments for the %s", a.Str, call.describe())
 		}
 	}
-	if err := call.takePositional(args); err != nil {
-		return err
+	required, params := call.Command.required(), len(call.Command.Params)
+	if len(args) < required || len(args) > params {
+		return nil, call.Errorf(call.Pos, "the %s requires %d positional argument(s), but %d is/are specified",
+			call.describe(), required, len(args))
 	}
+	return args, nil
+}
+
+// required counts the positional arguments that must be there.
+func (cmd *Command) required() int {
+	n := 0
+	for _, p := range cmd.Params {
+		if !p.Optional {
+			n++
+		}
+	}
+	return n
+}
+
+// applyImplicit lets the extensions in effect add to the call.
+func (call *Call) applyImplicit() error {
 	for _, x := range call.loaded {
 		for _, im := range x.Implicit {
 			if slices.Contains(im.On, call.Command.Name) {
@@ -172,17 +190,7 @@ func fits(a syntax.Arg, k Kind) bool {
 // takePositional assigns the arguments after the tags to the command's Params.
 func (call *Call) takePositional(args []syntax.Arg) error {
 	params := call.Command.Params
-	required := 0
-	for _, p := range params {
-		if !p.Optional {
-			required++
-		}
-	}
-	if len(args) < required || len(args) > len(params) {
-		return call.Errorf(call.Pos, "the %s requires %d positional argument(s), but %d is/are specified",
-			call.describe(), required, len(args))
-	}
-	spare := len(args) - required
+	spare := len(args) - call.Command.required()
 	call.args = make([]*value, len(params))
 	i := 0
 	for n, p := range params {

@@ -202,10 +202,9 @@ func (c *Compiler) compileBlock(nodes []*syntax.Node, parent *Call) Block {
 	var prev *Call
 	for _, n := range nodes {
 		call := c.newCall(n, parent, prev)
-		if call == nil {
+		if prev = call; call == nil {
 			continue
 		}
-		prev = call
 		if !call.prepare() {
 			continue
 		}
@@ -275,9 +274,39 @@ func (c *Compiler) newCall(n *syntax.Node, parent, prev *Call) *Call {
 	return &Call{Compiler: c, Pos: n.Pos, Command: cmd, IsTest: n.IsTest, Parent: parent, Prev: prev, node: n}
 }
 
-// prepare does all of a call but its own closure, in the order that decides
-// which errors of a bad one are reported: arguments (one error), number of
-// tests, block, Check, then the tests and the block themselves.
+// prepareSelf checks a call without its tests and its block, in the order that
+// decides which errors of a bad one are reported: tags and number of arguments,
+// number of tests, whether there is a block, the arguments themselves, Check.
+func (call *Call) prepareSelf() error {
+	args, err := call.takeTags()
+	if err != nil {
+		_ = call.checkTests() // a tag without its colon looks like a test
+		return err
+	}
+	for _, step := range []func() error{
+		call.checkTests, call.checkBlock, func() error { return call.takePositional(args) },
+		call.applyImplicit, call.check, call.lateTags,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check calls the command's Check.
+func (call *Call) check() error {
+	if call.Command.Check == nil {
+		return nil
+	}
+	if err := call.Command.Check(call); err != nil {
+		return call.Errorf(call.Pos, "%w", err)
+	}
+	return nil
+}
+
+// prepare does all of a call but its own closure: itself, then the tests and
+// the block, which are looked at even when the call itself is bad.
 func (call *Call) prepare() bool {
 	c, cmd, n := call.Compiler, call.Command, call.node
 	if cmd.Before != nil {
@@ -286,21 +315,7 @@ func (call *Call) prepare() bool {
 			return false
 		}
 	}
-	good := true
-	if err := call.takeArguments(); err != nil {
-		_ = call.checkTests() // a tag without its colon looks like a test
-		good = false
-	} else if call.checkTests() != nil || call.checkBlock() != nil {
-		good = false
-	} else if cmd.Check != nil {
-		if err := cmd.Check(call); err != nil {
-			_ = c.Errorf(call.Pos, "%w", err)
-			good = false
-		}
-	}
-	if good {
-		good = call.lateTags() == nil
-	}
+	good := call.prepareSelf() == nil
 	if good && cmd.Unreached != nil && cmd.Unreached(call) {
 		return true
 	}

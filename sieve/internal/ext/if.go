@@ -25,7 +25,6 @@ type branch struct {
 type chain struct {
 	branches []*branch
 	decided  bool // a branch before this place is always taken
-	closed   bool // an else came
 }
 
 func startChain(c *engine.Call) error {
@@ -33,15 +32,17 @@ func startChain(c *engine.Call) error {
 	return nil
 }
 
-// joinChain finds the chain that an elsif or else continues.
+// joinChain finds the chain that an elsif or else continues. After a faulty if
+// there is none to find, which is no fault of the elsif.
 func joinChain(c *engine.Call) error {
-	if c.Prev != nil {
-		if ch, ok := c.Prev.Data.(*chain); ok && !ch.closed {
-			c.Data = ch
-			return nil
-		}
+	if c.Prev == nil || c.Prev.Command.Name != "if" && c.Prev.Command.Name != "elsif" {
+		return errors.New("the " + c.Command.Name + " command must follow an if or elseif command")
 	}
-	return errors.New("the " + c.Command.Name + " command must follow an if or elseif command")
+	c.Data = c.Prev.Data
+	if c.Data == nil {
+		c.Data = &chain{}
+	}
+	return nil
 }
 
 // neverRuns tells that a branch before is always taken.
@@ -74,7 +75,6 @@ func compileIf(c *engine.Call) (engine.Op, error) {
 // compileBranch adds a branch to its chain, unless it can never be taken.
 func compileBranch(c *engine.Call) (engine.Op, error) {
 	ch := c.Data.(*chain)
-	ch.closed = c.Command.Name == "else"
 	if ch.decided {
 		return nil, nil
 	}
