@@ -45,13 +45,12 @@ type Trace func(sieve.Event)
 // Explain runs the scripts that apply to a recipient and carries nothing out.
 // Programs that scripts execute do run.
 func (d *Deliverer) Explain(ctx context.Context, tx *Transaction, r *Recipient, trace Trace) (*sieve.Result, *Chain, error) {
-	site, err := d.siteChain()
-	if err != nil {
-		return nil, nil, err
-	}
-	chain, err := d.userChain(site, r.User)
-	if err != nil {
-		return nil, nil, err
+	chain := &Chain{}
+	if d.Scripts != nil {
+		var err error
+		if chain, err = d.Scripts.For(r.User); err != nil {
+			return nil, nil, err
+		}
 	}
 	store, err := d.Stores(r)
 	if err != nil {

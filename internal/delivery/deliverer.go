@@ -17,9 +17,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"time"
 
-	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore"
 	"dovetail/internal/message"
@@ -108,39 +106,44 @@ func (d *Deliverer) Accept(ctx context.Context, address, origTo string, size int
 	return r, nil
 }
 
-func ownerOf(u *userdb.User) Owner {
-	return Owner{Credentials: &fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}}
-}
-
-// Deliver delivers to all recipients and gives one error for each, in their order.
+// Deliver delivers to all recipients and gives one error for each, in their
+// order. A recipient that is named twice gets one copy.
 func (d *Deliverer) Deliver(ctx context.Context, tx *Transaction) []error {
 	start := d.Executor.Now()
 	m := d.traced(tx)
 	site, err := d.siteChain()
-	copies := make([]*copyFor, 0, len(tx.Recipients))
 	byAddress := map[string]*copyFor{}
-	var jobs []*Job
+	var copies []*copyFor
 	for _, r := range tx.Recipients {
-		c := byAddress[r.Address]
-		if c == nil {
-			c = &copyFor{tx: tx, rcpt: r}
-			if c.job.Outcome.Err = err; err == nil {
-				d.prepare(ctx, c, site, m)
-			}
-			if c.job.Outcome.Err == nil {
-				jobs = append(jobs, &c.job)
-			}
-			byAddress[r.Address] = c
+		if byAddress[r.Address] != nil {
+			continue
 		}
+		c := &copyFor{tx: tx, rcpt: r}
+		c.job.Outcome.Err = err
+		if err == nil {
+			d.open(c, m)
+		}
+		byAddress[r.Address] = c
 		copies = append(copies, c)
 	}
-	d.Executor.Execute(ctx, jobs)
-	errs := make([]error, len(copies))
-	for i, c := range copies {
-		errs[i] = c.job.Outcome.Err
-		if !c.finished {
-			d.finish(c, m, start)
+	d.loadScripts(copies, site)
+	var jobs []*Job
+	for _, c := range copies {
+		if c.job.Outcome.Err == nil {
+			d.decide(ctx, c)
+			jobs = append(jobs, &c.job)
 		}
+	}
+	d.Executor.Execute(ctx, jobs)
+	for _, c := range copies {
+		if c.claimed {
+			d.release(c.rcpt.User.Name)
+		}
+		d.logOutcome(c, m, d.Executor.Now().Sub(start))
+	}
+	errs := make([]error, len(tx.Recipients))
+	for i, r := range tx.Recipients {
+		errs[i] = byAddress[r.Address].job.Outcome.Err
 	}
 	return errs
 }
@@ -154,19 +157,17 @@ func (d *Deliverer) siteChain() (*Chain, error) {
 
 // copyFor is one recipient's copy of the message on its way.
 type copyFor struct {
-	tx       *Transaction
-	rcpt     *Recipient
-	job      Job
-	chain    *Chain
-	decided  string // script and line that decided where the message went
-	claimed  bool
-	finished bool
+	tx      *Transaction
+	rcpt    *Recipient
+	job     Job
+	chain   *Chain
+	decided string // script and line that decided where the message went
+	claimed bool   // counts against lmtp_user_concurrency_limit
 }
 
-// prepare opens the recipient's store, runs the scripts and fills in the job.
-func (d *Deliverer) prepare(ctx context.Context, c *copyFor, site *Chain, m *message.Message) {
-	u := c.rcpt.User
-	if !d.claim(u.Name) {
+// open opens the recipient's store and makes the job.
+func (d *Deliverer) open(c *copyFor, m *message.Message) {
+	if !d.claim(c.rcpt.User.Name) {
 		c.job.Outcome.Err = mailerr.Temp(errors.New("lmtp_user_concurrency_limit reached"), "Too many concurrent deliveries for user")
 		return
 	}
@@ -177,18 +178,31 @@ func (d *Deliverer) prepare(ctx context.Context, c *copyFor, site *Chain, m *mes
 		return
 	}
 	c.job = d.job(c.tx, c.rcpt, store, m)
-	if c.chain, err = d.userChain(site, u); err != nil {
-		c.job.Outcome.Err = err
-		return
-	}
-	d.decide(ctx, c)
 }
 
-func (d *Deliverer) userChain(site *Chain, u *userdb.User) (*Chain, error) {
+// loadScripts gives each copy its chain of scripts.
+func (d *Deliverer) loadScripts(copies []*copyFor, site *Chain) {
 	if d.Scripts == nil {
-		return site, nil
+		for _, c := range copies {
+			c.chain = site
+		}
+		return
 	}
-	return d.Scripts.WithUser(site, u, ownerOf(u))
+	own := make(map[*copyFor]userScript, len(copies))
+	errs := eachAs(copies, func(c *copyFor) Owner { return ownerOf(c.rcpt.User) }, func(c *copyFor) error {
+		if c.job.Outcome.Err == nil {
+			own[c] = d.Scripts.load(c.rcpt.User)
+		}
+		return nil
+	})
+	for i, c := range copies {
+		if c.job.Outcome.Err != nil {
+			continue
+		}
+		if c.job.Outcome.Err = errs[i]; errs[i] == nil {
+			c.chain, c.job.Outcome.Err = d.Scripts.withUser(site, own[c])
+		}
+	}
 }
 
 // claim counts a delivery for user against lmtp_user_concurrency_limit.
@@ -240,13 +254,4 @@ func (d *Deliverer) traced(tx *Transaction) *message.Message {
 		fields = append(fields, message.RawField("Received", b.String()))
 	}
 	return tx.Message.Prepend(fields...)
-}
-
-// finish ends the copy: the user's script log and the line in the mail log.
-func (d *Deliverer) finish(c *copyFor, m *message.Message, start time.Time) {
-	c.finished = true
-	if c.claimed {
-		d.release(c.rcpt.User.Name)
-	}
-	d.logOutcome(c, m, d.Executor.Now().Sub(start))
 }

@@ -64,26 +64,6 @@ type Job struct {
 	received time.Time
 }
 
-// Owner is whose mail it is: the store is touched with these rights, and only
-// jobs of one owner may share a file.
-type Owner struct {
-	Credentials *fsx.Credentials // nil: as the process is
-}
-
-func (o Owner) do(f func() error) error {
-	if o.Credentials == nil {
-		return f()
-	}
-	return o.Credentials.Do(f)
-}
-
-func (o Owner) ids() [2]uint32 {
-	if o.Credentials == nil {
-		return [2]uint32{}
-	}
-	return [2]uint32{o.Credentials.UID, o.Credentials.GID}
-}
-
 // Outcome is what became of one recipient's copy.
 type Outcome struct {
 	Err      error    // the answer: nil when the message is stored to stay, passed on, or discarded as asked
@@ -99,25 +79,34 @@ func (o *Outcome) done() bool { return len(o.Stored)+len(o.Sent) > 0 || o.Reject
 
 // Execute carries out jobs. It returns when every job has its Outcome.
 func (x *Executor) Execute(ctx context.Context, jobs []*Job) {
+	received := x.Now()
 	shared := map[shareKey]mailstore.Pending{}
 	for _, j := range jobs {
-		j.received = x.Now()
+		j.received = received
 		x.plan(j)
-		x.prepare(ctx, j, shared)
 	}
+	eachJob(jobs, func(j *Job) error { return x.prepare(ctx, j, shared) })
 	x.flush(ctx, jobs)
-	for _, j := range jobs {
-		j.relies = nil
-		if j.Outcome.Err == nil {
-			j.fail(j.Owner.do(j.publish))
-		}
-	}
+	eachJob(jobs, (*Job).publish)
 	x.flush(ctx, jobs)
 	for _, j := range jobs {
 		j.close()
 		if j.Outcome.Err == nil {
 			x.leave(ctx, j)
 		}
+	}
+}
+
+// eachJob does a step of every job that has not failed, with its owner's rights.
+func eachJob(jobs []*Job, step func(*Job) error) {
+	errs := eachAs(jobs, func(j *Job) Owner { return j.Owner }, func(j *Job) error {
+		if j.Outcome.Err != nil {
+			return nil
+		}
+		return step(j)
+	})
+	for i, j := range jobs {
+		j.fail(errs[i])
 	}
 }
 
@@ -188,19 +177,16 @@ type shareKey struct {
 }
 
 // prepare writes a job's files. A mailbox that cannot be used leads to INBOX.
-func (x *Executor) prepare(ctx context.Context, j *Job, shared map[shareKey]mailstore.Pending) {
+func (x *Executor) prepare(ctx context.Context, j *Job, shared map[shareKey]mailstore.Pending) error {
 	if len(j.stores) == 0 {
-		return
+		return nil
 	}
-	err := j.Owner.do(func() error {
-		err := x.prepareAll(ctx, j, j.stores, shared)
-		if err == nil || !usableElsewhere(err) {
-			return err
-		}
-		j.failed(err)
-		return x.prepareAll(ctx, j, []*action.Store{{Mailbox: mailstore.Inbox, Message: j.Original}}, shared)
-	})
-	j.fail(err)
+	err := x.prepareAll(ctx, j, j.stores, shared)
+	if err == nil || !usableElsewhere(err) {
+		return err
+	}
+	j.failed(err)
+	return x.prepareAll(ctx, j, []*action.Store{{Mailbox: mailstore.Inbox, Message: j.Original}}, shared)
 }
 
 // usableElsewhere tells of a failed store whether another mailbox may do: it is
@@ -284,6 +270,7 @@ func unsynced(pending []mailstore.Pending) []fsx.File {
 }
 
 func (j *Job) publish() error {
+	j.relies = nil
 	for _, p := range j.pending {
 		if err := p.Publish(); err != nil {
 			return err

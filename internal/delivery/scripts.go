@@ -133,21 +133,31 @@ func (s *Scripts) siteScript(path string) (*sieve.Program, error) {
 	return nil, mailerr.Temp(err, "Temporary internal error")
 }
 
-// WithUser adds the script of a user to the site's chain. The files are read with the user's rights.
-func (s *Scripts) WithUser(site *Chain, u *userdb.User, owner Owner) (*Chain, error) {
-	c := *site
+// userScript is a user's script as it was found.
+type userScript struct {
+	user *userdb.User
+	path string
+	prog *sieve.Program
+	err  error
+}
+
+// load reads and compiles a user's script. It is called with the user's rights.
+func (s *Scripts) load(u *userdb.User) userScript {
+	us := userScript{user: u, err: fs.ErrNotExist}
 	if s.User != nil {
-		c.UserPath = s.User(u)
+		us.path = s.User(u)
 	}
-	var p *sieve.Program
-	err := fs.ErrNotExist
-	if c.UserPath != "" {
-		err = owner.do(func() error {
-			var err error
-			p, _, err = s.cache.load(c.UserPath, false)
-			return err
-		})
+	if us.path != "" {
+		us.prog, _, us.err = s.cache.load(us.path, false)
 	}
+	return us
+}
+
+// withUser adds a user's script, or the default one, to the site's chain.
+func (s *Scripts) withUser(site *Chain, us userScript) (*Chain, error) {
+	c := *site
+	c.UserPath = us.path
+	p, err := us.prog, us.err
 	if missing(err) && s.Default != "" {
 		p, err = s.siteScript(s.Default)
 	}
@@ -160,9 +170,22 @@ func (s *Scripts) WithUser(site *Chain, u *userdb.User, owner Owner) (*Chain, er
 	case errors.As(err, new(errBroken)), errors.Is(err, fs.ErrPermission):
 		c.Broken = err
 	default:
-		return nil, mailerr.Temp(fmt.Errorf("reading the script of %s: %w", u.Name, err), "Temporary internal error")
+		return nil, mailerr.Temp(fmt.Errorf("reading the script of %s: %w", us.user.Name, err), "Temporary internal error")
 	}
 	return &c, nil
+}
+
+// For gives the chain of scripts for a user.
+func (s *Scripts) For(u *userdb.User) (*Chain, error) {
+	site, err := s.Site()
+	if err != nil {
+		return nil, err
+	}
+	var us userScript
+	if err := ownerOf(u).do(func() error { us = s.load(u); return nil }); err != nil {
+		return nil, err
+	}
+	return s.withUser(site, us)
 }
 
 // missing tells of an error that there is no such file, on whatever part of its path.

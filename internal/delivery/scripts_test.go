@@ -191,7 +191,7 @@ func TestUserScript(t *testing.T) {
 				s.Default = filepath.Join(s.dir, "default.sieve")
 				put(t, s.Default, tt.def)
 			}
-			c, err := s.WithUser(&Chain{}, &userdb.User{Name: "anna", Home: home}, Owner{})
+			c, err := s.withUser(&Chain{}, s.load(&userdb.User{Name: "anna", Home: home}))
 			if tt.code != 0 {
 				if err == nil || mailerr.Of(err).Code != tt.code {
 					t.Fatalf("error %v", err)
@@ -217,7 +217,7 @@ func TestEqualScriptsAreOneProgram(t *testing.T) {
 	for _, user := range []string{"anna", "bert"} {
 		home := filepath.Join(s.dir, user)
 		put(t, home+"/.dovecot.sieve", goodScript)
-		c, err := s.WithUser(&Chain{}, &userdb.User{Name: user, Home: home}, Owner{})
+		c, err := s.withUser(&Chain{}, s.load(&userdb.User{Name: user, Home: home}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -25,6 +26,9 @@ type Credentials struct {
 // the right to use reserved disk blocks and exceed disk quotas). f must not start
 // goroutines that need the rights. A process that is not root runs f as it is and
 // fails when these are not its own ids.
+//
+// The first call takes root's own supplementary groups off the process for good,
+// so that only users who have such groups pay for setting them.
 func (c Credentials) Do(f func() error) error {
 	if euid := os.Geteuid(); euid != 0 {
 		if uint32(euid) != c.UID {
@@ -35,17 +39,20 @@ func (c Credentials) Do(f func() error) error {
 	if c.UID == 0 {
 		return fmt.Errorf("refusing to act for a user with uid 0")
 	}
+	if err := dropGroups(); err != nil {
+		return fmt.Errorf("dropping root's supplementary groups: %w", err)
+	}
 	// While locked, the goroutine is alone on its thread. If the rights cannot be
 	// restored the lock stays, and the thread ends with the goroutine.
 	runtime.LockOSThread()
 	if err := c.take(); err != nil {
-		if restore() == nil {
+		if c.restore() == nil {
 			runtime.UnlockOSThread()
 		}
 		return fmt.Errorf("taking the rights of uid %d, gid %d: %w", c.UID, c.GID, err)
 	}
 	defer func() {
-		if err := restore(); err != nil {
+		if err := c.restore(); err != nil {
 			panic(fmt.Sprintf("fsx: this thread cannot get its rights back: %v", err))
 		}
 		runtime.UnlockOSThread()
@@ -56,8 +63,10 @@ func (c Credentials) Do(f func() error) error {
 // take sets groups first, while the thread still may. The calls are raw: package
 // syscall's own change all threads of the process, which is what must not happen.
 func (c Credentials) take() error {
-	if err := setgroups(c.Groups); err != nil {
-		return err
+	if len(c.Groups) > 0 {
+		if err := setgroups(c.Groups); err != nil {
+			return err
+		}
 	}
 	if _, _, e := syscall.RawSyscall(unix.SYS_SETRESGID, keep, uintptr(c.GID), keep); e != 0 {
 		return e
@@ -71,14 +80,19 @@ func (c Credentials) take() error {
 // keep leaves an id of setresuid(2) as it is.
 const keep = ^uintptr(0)
 
-func restore() error {
+var dropGroups = sync.OnceValue(func() error { return syscall.Setgroups(nil) })
+
+func (c Credentials) restore() error {
 	if _, _, e := syscall.RawSyscall(unix.SYS_SETRESUID, keep, 0, keep); e != 0 {
 		return e
 	}
 	if _, _, e := syscall.RawSyscall(unix.SYS_SETRESGID, keep, uintptr(os.Getgid()), keep); e != 0 {
 		return e
 	}
-	return setgroups(nil)
+	if len(c.Groups) > 0 {
+		return setgroups(nil)
+	}
+	return nil
 }
 
 func setgroups(groups []uint32) error {

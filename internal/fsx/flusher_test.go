@@ -112,3 +112,12 @@ func TestCredentials(t *testing.T) {
 		t.Error("uid 0 was accepted")
 	}
 }
+
+func BenchmarkCredentials(b *testing.B) {
+	c := fsx.Credentials{UID: 12345, GID: 12345}
+	for b.Loop() {
+		if err := c.Do(func() error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

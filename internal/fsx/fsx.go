@@ -4,11 +4,14 @@
 package fsx
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // File is an open file or directory; *os.File is one.
@@ -42,20 +45,35 @@ type FS interface {
 // OS is the real file system.
 type OS struct{}
 
-// OpenFile is os.OpenFile.
+// OpenFile is os.OpenFile for regular files and directories. Package os asks the
+// kernel five times more whether the file can be polled, which neither can.
 func (OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	f, err := os.OpenFile(name, flag, perm)
-	if err != nil {
-		return nil, err // a nil *os.File must not become a File
+	for {
+		fd, err := unix.Open(name, flag|unix.O_CLOEXEC, uint32(perm.Perm()))
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), name), nil
+		case !errors.Is(err, unix.EINTR):
+			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		}
 	}
-	return f, nil
 }
 
 // Mkdir is os.Mkdir.
 func (OS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, perm) }
 
-// Rename is os.Rename.
-func (OS) Rename(oldname, newname string) error { return os.Rename(oldname, newname) }
+// Rename is rename(2): unlike os.Rename it does not look first whether newname is a directory.
+func (OS) Rename(oldname, newname string) error {
+	for {
+		err := unix.Rename(oldname, newname)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, unix.EINTR):
+			return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: err}
+		}
+	}
+}
 
 // Link is os.Link.
 func (OS) Link(oldname, newname string) error { return os.Link(oldname, newname) }
