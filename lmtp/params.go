@@ -61,10 +61,14 @@ func (tx *Transaction) setParam(param string) *badReply {
 	return nil
 }
 
+// maxRecipient is the longest address of a recipient, so that the reply with it
+// fits into a line; RFC 5321 section 4.5.3.1.3 has 254.
+const maxRecipient = 400
+
 // parseRcpt takes apart the argument of RCPT (RFC 5321 section 4.1.1.3).
 func parseRcpt(arg string) (Recipient, *badReply) {
 	to, params, ok := parsePath(arg, "TO:")
-	if !ok {
+	if !ok || len(to) > maxRecipient {
 		return Recipient{}, &badReply{501, "5.1.3 Bad recipient address syntax"}
 	}
 	rcpt := Recipient{Address: to}

@@ -91,7 +91,7 @@ func (x *xclientState) set(name, value string) bool {
 		return word
 	case "SESSION":
 		x.id = value
-		return word && value != ""
+		return word && value != "" && len(value) <= 64
 	default:
 		return false
 	}

@@ -1,0 +1,111 @@
+package submission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"dovetail/internal/mailerr"
+	"dovetail/internal/message"
+)
+
+// SMTP sends by an SMTP server that takes mail from this machine without
+// authentication (RFC 5321), with 8BITMIME, SIZE and SMTPUTF8 where it offers them.
+type SMTP struct {
+	Addr    string        // host:port
+	Hello   string        // our name in EHLO; "localhost" when empty
+	Timeout time.Duration // of one message; 0: DefaultTimeout
+}
+
+// Send sends m. Addresses have no angle brackets; from "" is the null sender.
+// Errors are classified.
+func (s *SMTP) Send(ctx context.Context, from string, to []string, m *message.Message) error {
+	if err := checkAddresses(from, to); err != nil {
+		return err
+	}
+	timeout := s.Timeout
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := s.send(ctx, from, to, m)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err() // the closed connection tells less
+	}
+	return classify(fmt.Errorf("sending mail by %s: %w", s.Addr, err))
+}
+
+func (s *SMTP) send(ctx context.Context, from string, to []string, m *message.Message) error {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+
+	c := smtp.NewClient(conn)
+	hello := s.Hello
+	if hello == "" {
+		hello = "localhost"
+	}
+	if err := c.Hello(hello); err != nil {
+		// Whatever the server says here, it says about itself, not about the message.
+		return mailerr.Temp(fmt.Errorf("EHLO: %w", err), public)
+	}
+	utf8 := strings.ContainsFunc(from+strings.Join(to, ""), func(r rune) bool { return r > 0x7f })
+	if ok, _ := c.Extension("SMTPUTF8"); utf8 && !ok {
+		return &mailerr.Error{Class: mailerr.Permanent, Code: 553, Status: [3]int{5, 6, 7}, Public: public,
+			Exit: mailerr.ExNoPerm, Err: errors.New("the server does not offer SMTPUTF8")}
+	}
+	if err := c.Mail(from, &smtp.MailOptions{Size: m.VirtualSize(), UTF8: utf8}); err != nil {
+		return fmt.Errorf("MAIL FROM:<%s>: %w", from, err)
+	}
+	for _, address := range to {
+		if err := c.Rcpt(address, nil); err != nil {
+			return fmt.Errorf("RCPT TO:<%s>: %w", address, err)
+		}
+	}
+	w, err := c.Data()
+	if err != nil {
+		return fmt.Errorf("DATA: %w", err)
+	}
+	if _, err := io.Copy(w, m.Open()); err != nil {
+		return fmt.Errorf("message: %w", err) // w stays open: the end of DATA must not be sent
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("end of message: %w", err)
+	}
+	_ = c.Quit() // the message is the server's already
+	return nil
+}
+
+// classify gives err the class of the server's reply in it.
+func classify(err error) error {
+	var known *mailerr.Error
+	if errors.As(err, &known) {
+		e := *known
+		e.Err = err
+		return &e
+	}
+	var reply *smtp.SMTPError
+	if !errors.As(err, &reply) || reply.Temporary() {
+		return mailerr.Temp(err, public)
+	}
+	e := mailerr.Perm(err, public)
+	if reply.EnhancedCode[0] == 5 {
+		e.Status = reply.EnhancedCode
+	}
+	return e
+}
