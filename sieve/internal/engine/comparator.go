@@ -44,8 +44,8 @@ type MatchUse struct {
 // AddressPart takes the part of an address that a test compares (RFC 5228 section 2.7.4).
 type AddressPart struct {
 	Name string // without the colon
-	// Part gives the part of user@domain, and whether there is one (":detail").
-	Part func(h Holder, local, domain string) (string, bool)
+	// Part gives the part of an address, and whether there is one (":detail").
+	Part func(h Holder, a *Address) (string, bool)
 }
 
 // NeedsSubstrings is the Check of match types that look for parts of a value.

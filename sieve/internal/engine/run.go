@@ -36,7 +36,8 @@ type Run struct {
 	deadline time.Time
 	err      error
 	log      syntax.Diagnostics
-	addrs    map[string][]message.Address // parsed address fields, by their text
+	fields   map[string][]*Field // header fields looked at, by name
+	fieldsOf *message.Message    // whose they are
 }
 
 // Decided names the rule that decided about the message.

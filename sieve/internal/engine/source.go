@@ -2,10 +2,69 @@ package engine
 
 import "dovetail/internal/message"
 
-// FieldSource finds header fields by their names (in any case), for the tests
+// Field is a header field as tests look at it: what they need is worked out
+// once per run, however many tests ask.
+type Field struct {
+	message.Field
+	value, decoded string
+	addresses      []Address
+	listed         bool
+	known          known
+}
+
+// known tells what of a Field is worked out.
+type known uint8
+
+const (
+	knownValue known = 1 << iota
+	knownDecoded
+	knownAddresses
+)
+
+// Value gives the unfolded text of the field.
+func (f *Field) Value() string {
+	if f.known&knownValue == 0 {
+		f.value, f.known = f.Field.Value(), f.known|knownValue
+	}
+	return f.value
+}
+
+// Decoded gives Value with its encoded words (RFC 2047) as UTF-8.
+func (f *Field) Decoded() string {
+	if f.known&knownDecoded == 0 {
+		f.decoded, f.known = message.DecodeWords(f.Value()), f.known|knownDecoded
+	}
+	return f.decoded
+}
+
+// Addresses gives the usable addresses of the field's text, and whether there
+// was anything like an address at all.
+func (f *Field) Addresses() (usable []Address, listed bool) {
+	if f.known&knownAddresses == 0 {
+		f.known |= knownAddresses
+		for _, a := range message.ParseAddresses(f.Value()) {
+			f.listed = true
+			if a.IsMailbox() {
+				f.addresses = append(f.addresses, NewAddress(a))
+			}
+		}
+	}
+	return f.addresses, f.listed
+}
+
+// Address is an address as tests look at it.
+type Address struct{ Full, Local, Domain string }
+
+// NewAddress makes an Address.
+func NewAddress(a message.Address) Address {
+	return Address{Full: a.String(), Local: a.Local, Domain: a.Domain}
+}
+
+// FieldSource finds the header fields of a name (in any case), for the tests
 // that look at header fields. Tags on those tests may put another source in
-// place: :index takes one field of those, :mime takes those of a MIME part.
-type FieldSource func(r *Run, names []string, yield func(message.Field) error) error
+// place: :index takes one field of those, :mime takes those of MIME parts. The
+// slice must not be changed.
+type FieldSource func(r *Run, name string) ([]*Field, error)
 
 // Fields gives the source of header fields for this call.
 func (c *Call) Fields() FieldSource {
@@ -18,14 +77,18 @@ func (c *Call) Fields() FieldSource {
 // WrapFields puts a source made of the present one in its place.
 func (c *Call) WrapFields(wrap func(FieldSource) FieldSource) { c.fields = wrap(c.Fields()) }
 
-// headerFields gives the fields of the message's header, name by name, first to last.
-func headerFields(r *Run, names []string, yield func(message.Field) error) error {
-	for _, name := range names {
-		for f := range r.msg.Header(name) {
-			if err := yield(f); err != nil {
-				return err
-			}
-		}
+// headerFields gives the fields of the message's header, first to last. They
+// are looked for once per name and message.
+func headerFields(r *Run, name string) ([]*Field, error) {
+	if r.fieldsOf != r.msg {
+		r.fieldsOf, r.fields = r.msg, map[string][]*Field{}
 	}
-	return nil
+	list, ok := r.fields[name]
+	if !ok {
+		for f := range r.msg.Header(name) {
+			list = append(list, &Field{Field: f})
+		}
+		r.fields[name] = list
+	}
+	return list, nil
 }

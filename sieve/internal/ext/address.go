@@ -5,18 +5,15 @@ import (
 	"slices"
 	"strings"
 
-	"dovetail/internal/message"
 	"dovetail/sieve/internal/engine"
 )
 
 var _ = engine.Register(&engine.Extension{
 	Spec: "RFC 5228 sections 2.7.4 and 5.1",
 	AddressParts: []engine.AddressPart{
-		{Name: "all", Part: func(_ engine.Holder, local, domain string) (string, bool) {
-			return message.Address{Local: local, Domain: domain}.String(), true
-		}},
-		{Name: "localpart", Part: func(_ engine.Holder, local, _ string) (string, bool) { return local, true }},
-		{Name: "domain", Part: func(_ engine.Holder, _, domain string) (string, bool) { return domain, domain != "" }},
+		{Name: "all", Part: func(_ engine.Holder, a *engine.Address) (string, bool) { return a.Full, true }},
+		{Name: "localpart", Part: func(_ engine.Holder, a *engine.Address) (string, bool) { return a.Local, true }},
+		{Name: "domain", Part: func(_ engine.Holder, a *engine.Address) (string, bool) { return a.Domain, a.Domain != "" }},
 	},
 	Commands: []engine.Command{{
 		Name: "address", Match: true, AddressPart: true, Test: compileAddress,
@@ -49,14 +46,20 @@ func checkAddressField(name string) error {
 func compileAddress(c *engine.Call) (engine.Cond, error) {
 	c.WarnHeaderNames(0)
 	names, m, fields, part := c.Strs(0), c.Matcher(), c.Fields(), c.AddressPart()
-	fixed, known := names.Const()
 	return func(r *engine.Run) (bool, error) {
-		list := fixed
-		if !known {
-			list = names.Eval(r)
-		}
 		x := m.Begin(r)
-		return x.End(fields(r, list, func(f message.Field) error { return matchAddresses(r, &x, part, f) }))
+		for _, name := range names {
+			list, err := fields(r, name.Eval(r))
+			if err != nil {
+				return false, err
+			}
+			for _, f := range list {
+				if err := matchAddresses(r, &x, part, f); err != nil {
+					return x.End(err)
+				}
+			}
+		}
+		return x.End(nil)
 	}, nil
 }
 
@@ -64,21 +67,17 @@ func compileAddress(c *engine.Call) (engine.Cond, error) {
 // something like an address but none to use, as "undisclosed-recipients:;", is
 // matched as a whole by :all, and an empty one by every part (Pigeonhole does so;
 // RFC 5228 section 5.1 leaves it open).
-func matchAddresses(r *engine.Run, x *engine.Matching, part *engine.AddressPart, f message.Field) error {
-	list, usable := r.Addresses(f), false
-	for _, a := range list {
-		if !a.IsMailbox() {
-			continue
-		}
-		usable = true
-		if v, ok := part.Part(r, a.Local, a.Domain); ok {
+func matchAddresses(r *engine.Run, x *engine.Matching, part *engine.AddressPart, f *engine.Field) error {
+	list, listed := f.Addresses()
+	for i := range list {
+		if v, ok := part.Part(r, &list[i]); ok {
 			if err := x.Value(v); err != nil {
 				return err
 			}
 		}
 	}
 	v := f.Value()
-	if usable || v != "" && (len(list) == 0 || part.Name != "all") {
+	if len(list) > 0 || v != "" && (!listed || part.Name != "all") {
 		return nil
 	}
 	return x.Value(v)

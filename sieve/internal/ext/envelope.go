@@ -74,7 +74,8 @@ func matchEnvelope(r *engine.Run, x *engine.Matching, part *engine.AddressPart, 
 	if a.Local == "" {
 		return x.Value("")
 	}
-	if v, ok := part.Part(r, a.Local, a.Domain); ok {
+	address := engine.NewAddress(a)
+	if v, ok := part.Part(r, &address); ok {
 		return x.Value(v)
 	}
 	return nil

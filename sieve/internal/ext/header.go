@@ -1,9 +1,6 @@
 package ext
 
-import (
-	"dovetail/internal/message"
-	"dovetail/sieve/internal/engine"
-)
+import "dovetail/sieve/internal/engine"
 
 var _ = engine.Register(&engine.Extension{
 	Spec: "RFC 5228 section 5.7",
@@ -19,13 +16,19 @@ var _ = engine.Register(&engine.Extension{
 func compileHeader(c *engine.Call) (engine.Cond, error) {
 	c.WarnHeaderNames(0)
 	names, m, fields := c.Strs(0), c.Matcher(), c.Fields()
-	fixed, known := names.Const()
 	return func(r *engine.Run) (bool, error) {
-		list := fixed
-		if !known {
-			list = names.Eval(r)
-		}
 		x := m.Begin(r)
-		return x.End(fields(r, list, func(f message.Field) error { return x.Value(f.Decoded()) }))
+		for _, name := range names {
+			list, err := fields(r, name.Eval(r))
+			if err != nil {
+				return false, err
+			}
+			for _, f := range list {
+				if err := x.Value(f.Decoded()); err != nil {
+					return x.End(err)
+				}
+			}
+		}
+		return x.End(nil)
 	}, nil
 }

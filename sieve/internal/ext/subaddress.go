@@ -10,12 +10,12 @@ var _ = engine.Register(&engine.Extension{
 	Name: "subaddress", Spec: "RFC 5233",
 	Configs: []engine.Configuration{delimiters},
 	AddressParts: []engine.AddressPart{
-		{Name: "user", Part: func(h engine.Holder, local, _ string) (string, bool) {
-			user, _, _ := splitDetail(h, local)
+		{Name: "user", Part: func(h engine.Holder, a *engine.Address) (string, bool) {
+			user, _, _ := splitDetail(h, a.Local)
 			return user, true
 		}},
-		{Name: "detail", Part: func(h engine.Holder, local, _ string) (string, bool) {
-			_, detail, ok := splitDetail(h, local)
+		{Name: "detail", Part: func(h engine.Holder, a *engine.Address) (string, bool) {
+			_, detail, ok := splitDetail(h, a.Local)
 			return detail, ok
 		}},
 	},
