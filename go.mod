@@ -2,7 +2,11 @@ module dovetail
 
 go 1.26.0
 
-require github.com/emersion/go-message v0.18.2
+require (
+	github.com/emersion/go-message v0.18.2
+	golang.org/x/sync v0.24.0
+	golang.org/x/sys v0.49.0
+)
 
 require (
 	github.com/BurntSushi/toml v1.6.0 // indirect
@@ -16,9 +20,8 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/spf13/cobra v1.10.2 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
-	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
 	rsc.io/binaryregexp v0.2.0 // indirect
 )
