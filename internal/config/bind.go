@@ -122,6 +122,11 @@ func fieldOf(v reflect.Value, key string) (reflect.Value, reflect.StructTag, boo
 func setField(v reflect.Value, tag reflect.StructTag, value any) error {
 	size := tag.Get("kind") == "size"
 	switch target := v.Addr().Interface().(type) {
+	case *string:
+		if id, ok := value.(int64); ok && (tag.Get("check") == "uid" || tag.Get("check") == "gid") {
+			value = strconv.FormatInt(id, 10)
+		}
+		return setValue(target, value)
 	case *int64:
 		if text, ok := value.(string); ok && size {
 			n, err := ParseSize(text)

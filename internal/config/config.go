@@ -21,7 +21,7 @@ import (
 // names a check of its values (see checks), "min" and "max" bound numbers (bytes
 // and nanoseconds for sizes and times), "oneof" lists all values.
 type Config struct {
-	AuthUsernameFormat string `toml:"auth_username_format" check:"template"` // variables of internal/userdb/expand
+	AuthUsernameFormat string `toml:"auth_username_format" check:"template"` // variables of internal/userdb/expand; %Ln by default with userdb passwd
 	RecipientDelimiter string `toml:"recipient_delimiter" check:"delimiter"` // each of its characters is one
 	PostmasterAddress  string `toml:"postmaster_address" check:"address"`    // default: postmaster@ and the host's name
 	Hostname           string `toml:"hostname" check:"hostname"`             // default: the machine's name
@@ -138,7 +138,8 @@ type Log struct {
 }
 
 // Defaults gives the configuration without any file: the users of the machine
-// with their mail in ~/Maildir. Host name and postmaster are filled in by Load.
+// with their mail in ~/Maildir. What depends on the machine or on other settings
+// (host name, postmaster, auth_username_format) is completed by Load.
 func Defaults() *Config {
 	return &Config{
 		AuthUsernameFormat: "%Lu",

@@ -206,6 +206,17 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
+func TestUsernameFormatOfDrivers(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "%Ln", "[userdb]\ndriver='dovecot'": "%Lu", "auth_username_format='%u'": "%u", "auth_username_format=''": "",
+	} {
+		c, err := Load(machine(write(t, text)))
+		if err != nil || c.AuthUsernameFormat != want {
+			t.Errorf("%q: got %v, %v", text, c, err)
+		}
+	}
+}
+
 func TestWhereTheFileIs(t *testing.T) {
 	here := write(t, "hostname = 'by-env'")
 	o := machine("")

@@ -156,6 +156,11 @@ func (c *Config) fillIn(hostname func() (string, error)) error {
 		}
 		c.Hostname = name
 	}
+	// QUIRK: Dovecot's default is %Lu throughout; but the machine's own users have
+	// no domain, so that no address would ever be one of them.
+	if _, set := c.origins["auth_username_format"]; !set && c.Userdb.Driver == "passwd" {
+		c.AuthUsernameFormat = "%Ln"
+	}
 	if c.PostmasterAddress == "" {
 		c.PostmasterAddress = "postmaster@" + c.Hostname
 	}

@@ -156,14 +156,14 @@ func (r *Resolver) vars(u *User) *expand.Vars {
 }
 
 func (r *Resolver) format(name string) string {
-	if r.Format == nil {
+	if r.Format == nil || r.Format.String() == "" {
 		return name
 	}
 	return r.Format.Expand(&expand.Vars{User: name, Service: r.Service, Hostname: r.Hostname})
 }
 
 func (r *Resolver) formatName() string {
-	if r.Format == nil {
+	if r.Format == nil || r.Format.String() == "" {
 		return "none"
 	}
 	return r.Format.String()

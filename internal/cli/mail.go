@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"dovetail/internal/config"
+	"dovetail/internal/userdb"
+	"dovetail/internal/userdb/expand"
+	"dovetail/maildir"
+)
+
+// Location gives where the mail of a user is: the location that the Resolver
+// found, with the mail_… settings of Dovecot 2.4 that the user database gave.
+func Location(u *userdb.User, location string) (maildir.Location, error) {
+	l, err := maildir.ParseLocation(location)
+	if err != nil {
+		return l, err
+	}
+	return l.With(u.Fields)
+}
+
+// Stores gives a function that opens the mail of a user.
+func Stores(c *config.Config, cache *maildir.Cache) (func(u *userdb.User, location string) (*maildir.Store, error), error) {
+	quota, err := quotaOf(c, c.Mail.QuotaRules)
+	if err != nil {
+		return nil, badConfig(err)
+	}
+	return func(u *userdb.User, location string) (*maildir.Store, error) {
+		l, err := Location(u, location)
+		if err != nil {
+			return nil, userdb.Fault(fmt.Errorf("mail of %s: %w", u.Name, err))
+		}
+		quota := quota
+		if len(u.QuotaRules) > 0 {
+			if quota, err = quotaOf(c, u.QuotaRules); err != nil {
+				return nil, userdb.Fault(fmt.Errorf("quota of %s: %w", u.Name, err))
+			}
+		}
+		return maildir.Open(maildir.Options{
+			Location: l, Home: u.Home, Separator: c.Mail.Separator, Prefix: c.Mail.Prefix, User: u.Name,
+			Quota: quota, Cache: cache, LockTimeout: c.Mail.MaxLockTimeout,
+		})
+	}, nil
+}
+
+func quotaOf(c *config.Config, rules []string) (*maildir.Quota, error) {
+	q, err := maildir.ParseQuota(rules, c.Mail.QuotaGrace)
+	if q != nil {
+		q.Tempfail = c.Mail.QuotaFullTempfail
+	}
+	return q, err
+}
+
+// UserScript gives a function that tells the path of a user's script, "" for
+// none. A field "sieve" of the user database goes before the configuration.
+func UserScript(c *config.Config) func(u *userdb.User) string {
+	configured := c.Sieve.UserScript()
+	return func(u *userdb.User) string {
+		script := configured
+		if own := u.Fields["sieve"]; own != "" {
+			script = (&config.Sieve{Script: own}).UserScript()
+		}
+		if script == nil {
+			return ""
+		}
+		path, err := script.Path(&expand.Vars{User: u.Name, Home: u.Home, UID: u.UID, GID: u.GID, Hostname: c.Hostname}, "")
+		if err != nil {
+			return ""
+		}
+		if rest, ok := strings.CutPrefix(path, "~/"); ok {
+			if u.Home == "" {
+				return ""
+			}
+			path = filepath.Join(u.Home, rest)
+		}
+		return path
+	}
+}
