@@ -142,8 +142,11 @@ func (l Location) With(settings map[string]string) (Location, error) {
 	if l.Layout == "" {
 		l.Layout = MaildirPlusPlus
 	}
-	if l.Inbox != "" && !isRooted(l.Inbox) { // 2.4: relative to mail_path
+	switch {
+	case l.Inbox != "" && !isRooted(l.Inbox): // 2.4: relative to mail_path
 		l.Inbox = filepath.Join(l.Root, l.Inbox)
+	case l.Inbox == "" && settings["mailbox_directory_name"] != "": // 2.4: the root, unlike 2.3
+		l.Inbox = l.Root
 	}
 	return l, l.check()
 }

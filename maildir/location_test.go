@@ -64,6 +64,7 @@ func TestLocationWith(t *testing.T) {
 			},
 			want: Location{Root: "~/x", Inbox: "~/in", Control: "/c", Layout: FileSystem, UTF8: true, Subscriptions: "s", DirName: "d", MailboxDir: "r"},
 		},
+		{settings: map[string]string{"mailbox_list_layout": "fs", "mailbox_directory_name": "d"}, want: Location{Root: "~/Maildir", Inbox: "~/Maildir", Layout: FileSystem, DirName: "d"}},
 		{base: site, want: site},
 		{base: site, settings: map[string]string{"mail_path": "/y"}, want: Location{Root: "/y", Layout: FileSystem, Inbox: "~/.Maildir/INBOX"}},
 		{settings: map[string]string{"mail_driver": "sdbox"}, wantErr: "mail_driver"},
