@@ -18,6 +18,7 @@ package program
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ import (
 
 // DefaultTimeout is the time limit where no sieve_*_exec_timeout is set.
 const DefaultTimeout = 10 * time.Second
+
+// DefaultMaxOutput bounds a program's output: who takes it holds it in memory.
+const DefaultMaxOutput = 64 << 20
 
 // MaxStderr bounds the bytes of standard error that Result.Stderr holds.
 const MaxStderr = 4096
@@ -49,7 +53,7 @@ type Runner struct {
 	Dir       string        // folder of the programs; empty: none can be run
 	Timeout   time.Duration // 0: no limit
 	LF        bool          // input has LF line ends, not CRLF (sieve_*_input_eol = lf)
-	MaxOutput int64         // bytes of standard output; 0: no limit
+	MaxOutput int64         // bytes of standard output; 0: DefaultMaxOutput
 }
 
 // Job is one run of a program.
@@ -105,7 +109,7 @@ func (r *Runner) Run(ctx context.Context, job Job) (Result, error) {
 	stderr := &head{max: MaxStderr}
 	cmd.Stderr = stderr
 	if job.Output != nil {
-		cmd.Stdout = &limited{w: job.Output, left: r.MaxOutput, unlimited: r.MaxOutput == 0, over: kill}
+		cmd.Stdout = &limited{w: job.Output, left: cmp.Or(r.MaxOutput, DefaultMaxOutput), over: kill}
 	}
 	var input *tracked
 	if job.Input != nil {
@@ -178,19 +182,16 @@ func (h *head) String() string { return h.buf.String() }
 
 // limited hands on up to left bytes and then calls over.
 type limited struct {
-	w         io.Writer
-	left      int64
-	unlimited bool
-	over      func(error)
+	w    io.Writer
+	left int64
+	over func(error)
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if !l.unlimited {
-		if int64(len(p)) > l.left {
-			l.over(ErrOutput)
-			return 0, ErrOutput
-		}
-		l.left -= int64(len(p))
+	if int64(len(p)) > l.left {
+		l.over(ErrOutput)
+		return 0, ErrOutput
 	}
+	l.left -= int64(len(p))
 	return l.w.Write(p)
 }
