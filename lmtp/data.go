@@ -13,7 +13,7 @@ import (
 // intake takes in the message of one transaction. After its first failure it
 // drops what comes, so that the session stays in step with the client.
 type intake struct {
-	srv     *Server
+	srv     *settings
 	spool   *message.Spool
 	decoder decoder
 	err     error // why the message cannot be delivered

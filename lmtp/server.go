@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dovetail/internal/message"
@@ -34,20 +35,34 @@ type Config struct {
 
 // Server serves LMTP sessions.
 type Server struct {
+	current atomic.Pointer[settings]
+	slots   chan struct{} // one element for each session of Serve
+}
+
+// settings are a Config in force, and what sessions share under it.
+type settings struct {
 	Config
-	slots  chan struct{} // one element for each session of Serve
-	spools sync.Pool     // *message.Spool, empty
+	spools sync.Pool // *message.Spool, empty
 }
 
 // New makes a Server.
 func New(c Config) *Server {
+	s := &Server{}
+	s.Configure(c)
+	s.slots = make(chan struct{}, s.current.Load().Limits.Sessions)
+	return s
+}
+
+// Configure puts another Config in force for sessions that begin from now on;
+// those under way keep theirs. Limits.Sessions stays as it was at New.
+func (s *Server) Configure(c Config) {
 	c.Limits = c.Limits.withDefaults()
 	if c.NewID == nil {
 		c.NewID = randomID
 	}
-	s := &Server{Config: c, slots: make(chan struct{}, c.Limits.Sessions)}
-	s.spools.New = func() any { return message.NewSpool(c.Limits.SpoolDir, c.Limits.SpoolMemory) }
-	return s
+	set := &settings{Config: c}
+	set.spools.New = func() any { return message.NewSpool(c.Limits.SpoolDir, c.Limits.SpoolMemory) }
+	s.current.Store(set)
 }
 
 func randomID() string {
@@ -78,7 +93,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accepting LMTP sessions on %s: %w", l.Addr(), err)
 		default:
-			s.Log.Warn("cannot accept an LMTP session", "listener", l.Addr().String(), "error", err)
+			s.current.Load().Log.Warn("cannot accept an LMTP session", "listener", l.Addr().String(), "error", err)
 			select {
 			case <-time.After(acceptPause):
 			case <-ctx.Done():
@@ -101,7 +116,7 @@ func (s *Server) takeSlot(ctx context.Context) {
 		return
 	default:
 	}
-	s.Log.Warn("all LMTP sessions are taken: clients have to wait", "sessions", cap(s.slots))
+	s.current.Load().Log.Warn("all LMTP sessions are taken: clients have to wait", "sessions", cap(s.slots))
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -112,5 +127,5 @@ func (s *Server) takeSlot(ctx context.Context) {
 // ServeConn serves one session and closes conn. The end of ctx ends the session
 // as Serve says. A panic ends the session, not the program.
 func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
-	newSession(ctx, s, conn).run(ctx)
+	newSession(ctx, s.current.Load(), conn).run(ctx)
 }

@@ -371,6 +371,22 @@ func (l *failingListener) Accept() (net.Conn, error) {
 func (l *failingListener) Close() error   { return nil }
 func (l *failingListener) Addr() net.Addr { return tcpAddr(1) }
 
+// A session keeps the configuration that it began with.
+func TestConfigure(t *testing.T) {
+	rec := newRecorder()
+	config := testConfig(rec)
+	srv := New(config)
+	before := serveDialogue(t, srv, rec, tcpAddr(1))
+	before.hello()
+	config.Hostname = "other.example.org"
+	config.Limits.Recipients = 1
+	srv.Configure(config)
+	before.say("C: MAIL FROM:<a@b>", "C: RCPT TO:<one@d>", "C: RCPT TO:<two@d>", "S: 250 *", "S: 250 *", "S: 250 *", "C: LHLO x", "S: 250-mx.example.org")
+	after := serveDialogue(t, srv, rec, tcpAddr(1))
+	after.say("S: 220 other.example.org dovetail ready", "C: LHLO c", "S: 250-other*", "S: 250-8*", "S: 250-C*", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250 SMTPUTF8",
+		"C: MAIL FROM:<a@b>", "C: RCPT TO:<one@d>", "C: RCPT TO:<two@d>", "S: 250 *", "S: 250 *", "S: 452 *")
+}
+
 // What a transaction claimed is free again after its end, whatever the end was.
 func TestTransactionContextEnds(t *testing.T) {
 	envelope := []string{"C: MAIL FROM:<a@b>", "C: RCPT TO:<one@d>", "C: RCPT TO:<one@d>", "C: RCPT TO:<two@d>", "S: 250 *", "S: 250 *", "S: 250 *", "S: 250 *"}

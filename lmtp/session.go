@@ -16,7 +16,7 @@ import (
 
 // session is the state of one connection.
 type session struct {
-	srv    *Server
+	srv    *settings
 	log    *slog.Logger
 	wire   *wire
 	base   context.Context // of transactions; does not end when the server stops
@@ -39,7 +39,7 @@ type session struct {
 	intake *intake        // not nil from DATA or the first BDAT on
 }
 
-func newSession(ctx context.Context, srv *Server, conn net.Conn) *session {
+func newSession(ctx context.Context, srv *settings, conn net.Conn) *session {
 	s := &session{
 		srv:   srv,
 		wire:  newWire(conn, &srv.Limits),
