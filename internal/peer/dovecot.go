@@ -66,7 +66,8 @@ type Dovecot struct {
 
 	t     T
 	users []User
-	root  string // 2.4: its folder
+	root  string   // 2.4: its folder
+	start []string // command that starts it
 
 	mu         sync.Mutex
 	doveadmLog bytes.Buffer // what doveadm said on standard error, its log
@@ -82,7 +83,7 @@ func StartDovecot(t T, o DovecotOptions) *Dovecot {
 	d := newDovecot(t, &o)
 	d.writeConfig(o, config23)
 	d.compileScripts(o)
-	d.start(o, dovecotProgram, "-F", "-c", d.Config)
+	d.begin(o, dovecotProgram, "-F", "-c", d.Config)
 	return d
 }
 
@@ -138,11 +139,18 @@ func (d *Dovecot) compileScripts(o DovecotOptions, front ...string) {
 	}
 }
 
-func (d *Dovecot) start(o DovecotOptions, command ...string) {
+func (d *Dovecot) begin(o DovecotOptions, command ...string) {
 	d.t.Helper()
 	// Registered before the process, so run after it has stopped.
 	d.t.Cleanup(func() { d.checkLog(o.AllowLog) })
-	d.Process = StartProcess(d.t, filepath.Join(d.Dir, "start.log"), command[0], command[1:]...)
+	d.start = command
+	d.Start()
+}
+
+// Start starts the server again after it was stopped.
+func (d *Dovecot) Start() {
+	d.t.Helper()
+	d.Process = StartProcess(d.t, filepath.Join(d.Dir, "start.log"), d.start[0], d.start[1:]...)
 	d.WaitReady(d.t,
 		Greets("unix", d.LMTPSocket, "220 "), Greets("tcp", d.LMTPAddr, "220 "),
 		Greets("tcp", d.IMAPAddr, "* OK"), exists(d.AuthUserdb))

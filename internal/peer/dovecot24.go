@@ -37,7 +37,7 @@ func StartDovecot24(t T, o DovecotOptions) *Dovecot {
 	}
 	program := []string{"/usr/bin/unshare", "--mount", "/bin/sh", "-c", enterScript, "sh", d.root, os.TempDir()}
 	d.compileScripts(o, program...)
-	d.start(o, append(program, dovecotProgram, "-F", "-c", d.Config)...)
+	d.begin(o, append(program, dovecotProgram, "-F", "-c", d.Config)...)
 	return d
 }
 

@@ -20,6 +20,10 @@ type EximOptions struct {
 	// LMTPSocket is the path of the socket that takes mail for LocalDomain. It
 	// may come into being later.
 	LMTPSocket string
+	// Command takes that mail instead of LMTPSocket, one recipient at a time, on
+	// standard input and as MailUID: the transport's command. Exit statuses 67
+	// and 77 bounce, the other ones of sysexits.h defer.
+	Command string
 	// BatchMax is the transport's batch_max; the default is 200.
 	BatchMax int
 	// Transport holds more lines for the transport.
@@ -76,11 +80,26 @@ outside:
   transport = outside
 begin transports
 lmtp:
+{{- if .Command}}
+  driver = pipe
+  command = {{.Command}}
+  message_prefix =
+  message_suffix =
+  delivery_date_add
+  envelope_to_add
+  return_path_add
+  log_output
+  return_output
+  temp_errors = 64 : 69 : 70 : 71 : 72 : 73 : 74 : 75 : 78
+  user = {{.MailUID}}
+  group = {{.MailUID}}
+{{- else}}
   driver = lmtp
   socket = {{.LMTPSocket}}
   batch_max = {{.BatchMax}}
   rcpt_include_affixes = false
   user = Debian-exim
+{{- end}}
   {{.Transport}}
 outside:
   driver = appendfile
@@ -125,8 +144,8 @@ func StartExim(t T, o EximOptions) *Exim {
 	err = template.Must(template.New("exim.conf").Parse(eximConfig)).Execute(&config, struct {
 		EximOptions
 		Dir, LocalDomain string
-		Port             int
-	}{o, dir, LocalDomain, port})
+		Port, MailUID    int
+	}{o, dir, LocalDomain, port, MailUID})
 	if err == nil {
 		err = os.WriteFile(e.Config, []byte(config.String()), 0o644)
 	}

@@ -83,6 +83,36 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// Signal sends a signal to the server, which must be running.
+func (p *Process) Signal(t T, signal os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatalf("signal to %s: %v", p.cmd.Path, err)
+	}
+}
+
+// Ended waits until the server has ended, and returns its exit status, -1 when a
+// signal ended it. It fails the test when that takes longer than timeout.
+func (p *Process) Ended(t T, timeout time.Duration) int {
+	t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(timeout):
+		t.Fatalf("%s has not ended within %v", p.cmd.Path, timeout)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// Output returns what the server has written to standard output and error.
+func (p *Process) Output(t T) string {
+	t.Helper()
+	text, err := os.ReadFile(p.output.Name())
+	if err != nil {
+		t.Fatalf("reading the output of %s: %v", p.cmd.Path, err)
+	}
+	return string(text)
+}
+
 // WaitReady waits until every check returns nil.
 func (p *Process) WaitReady(t T, checks ...func() error) {
 	t.Helper()
