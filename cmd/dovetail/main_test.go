@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -13,9 +14,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"dovetail": main})
 }
 
-// The scripts in testdata run the program as a user would.
+// The scripts in testdata run the program as a user would. UPDATE_SCRIPTS=1 in the
+// environment writes what they now print into them.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Cmds: map[string]func(*testscript.TestScript, bool, []string){
+	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"status": status,
 	}})
 }

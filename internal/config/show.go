@@ -104,7 +104,7 @@ func Write(w io.Writer, settings []Setting) error {
 	width := 0
 	for _, s := range settings {
 		_, key := splitKey(s.Key)
-		width = max(width, min(len(key)+len(s.Value), 60))
+		width = max(width, min(len(key)+len(s.Value), 40))
 	}
 	var b strings.Builder
 	table := ""
