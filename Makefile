@@ -14,7 +14,7 @@ FUZZTIME ?= 20s
 BENCH    ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-programs = $(notdir $(wildcard cmd/*))
+programs = $(filter-out internal,$(notdir $(wildcard cmd/*)))
 ldflags  = -s -w -X dovetail/internal/cli.Version=$(VERSION)
 
 .PHONY: all build demo test check race lint bench fuzz install clean

@@ -1,0 +1,149 @@
+// Package setup builds from a configuration what several programs need to
+// deliver mail: the Deliverer with all its parts, the log, listening sockets.
+package setup
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"math"
+	"net"
+	"os"
+	"time"
+
+	"dovetail/internal/cli"
+	"dovetail/internal/config"
+	"dovetail/internal/delivery"
+	"dovetail/internal/fsx"
+	"dovetail/internal/mailstore"
+	"dovetail/internal/program"
+	"dovetail/internal/submission"
+	"dovetail/maildir"
+)
+
+// maxProgramOutput bounds the bytes that filter and execute take from a program.
+const maxProgramOutput = 64 << 20
+
+// Delivery builds a Deliverer. Service is the name under which the user database
+// is asked ("lmtp", "lda"). Site scripts that do not compile are no error here:
+// see delivery.Scripts.Check.
+func Delivery(c *config.Config, service string, log *slog.Logger) (*delivery.Deliverer, error) {
+	resolver, err := cli.Resolver(c, service)
+	if err != nil {
+		return nil, err
+	}
+	stores, err := cli.Stores(c, maildir.NewCache())
+	if err != nil {
+		return nil, err
+	}
+	scripts, err := scripts(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return &delivery.Deliverer{
+		Users:    resolver,
+		Scripts:  scripts,
+		Executor: executor(c, log),
+		Programs: programs(c),
+		Log:      log,
+		Stores: func(r *delivery.Recipient) (mailstore.Store, error) {
+			store, err := stores(r.User, r.Location)
+			if err != nil {
+				return nil, err
+			}
+			return store, nil
+		},
+		Settings: delivery.Settings{
+			Hostname:             c.Hostname,
+			RecipientDelimiter:   c.RecipientDelimiter,
+			SaveToDetailMailbox:  c.LMTP.SaveToDetailMailbox,
+			RcptCheckQuota:       c.LMTP.RcptCheckQuota,
+			AddReceivedHeader:    c.LMTP.AddReceivedHeader,
+			DeliveryAddress:      c.LMTP.HdrDeliveryAddress,
+			UserConcurrencyLimit: c.LMTP.UserConcurrencyLimit,
+			UserEmail:            c.Sieve.UserEmail,
+			EnvironmentItems: map[string]string{
+				"host": c.Hostname, "location": "MDA", "phase": "during", "version": cli.Version, // RFC 5183 section 4.1
+			},
+		},
+	}, nil
+}
+
+// scripts builds what finds and compiles scripts, nil when Sieve is off.
+func scripts(c *config.Config, log *slog.Logger) (*delivery.Scripts, error) {
+	if !c.Sieve.Enabled {
+		return nil, nil
+	}
+	engine, err := cli.Engine(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &delivery.Scripts{
+		Before:  config.ScriptPaths(c.Sieve.Before),
+		After:   config.ScriptPaths(c.Sieve.After),
+		Discard: scriptPath(c.Sieve.Discard),
+		Default: scriptPath(c.Sieve.Default),
+		User:    cli.UserScript(c),
+		Broken: func(path string, err error) {
+			log.Error("a site script does not compile; its last good version stays in force", "script", path, "error", err)
+		},
+	}
+	maxSize := cmp.Or(c.Sieve.MaxScriptSize, math.MaxInt64-1)
+	s.Init(delivery.ScriptOptions{Engine: engine, MaxSize: maxSize, Now: time.Now})
+	return s, nil
+}
+
+// scriptPath gives the path of a setting of one script, which the configuration
+// has checked; "" for none.
+func scriptPath(setting string) string {
+	paths := config.ScriptPaths([]string{setting})
+	if len(paths) == 0 {
+		return ""
+	}
+	return paths[0]
+}
+
+func executor(c *config.Config, log *slog.Logger) *delivery.Executor {
+	return &delivery.Executor{
+		Flush:         fsx.NewFlusher(fsx.DefaultGroupAbove).Flush,
+		Sender:        sender(c, log),
+		AutoCreate:    c.Mail.Autocreate,
+		AutoSubscribe: c.Mail.Autosubscribe,
+		Hardlinks:     c.Mail.CopyWithHardlinks,
+		RedirectFrom:  c.Sieve.RedirectEnvelopeFrom,
+		Hostname:      c.Hostname,
+		Postmaster:    c.PostmasterAddress,
+		Now:           time.Now,
+	}
+}
+
+// sender builds the way out; nil where there is none.
+func sender(c *config.Config, log *slog.Logger) delivery.Sender {
+	s := c.Submission
+	if s.Host != "" {
+		addr := s.Host
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			addr = net.JoinHostPort(addr, "25")
+		}
+		return &submission.SMTP{Addr: addr, Hello: c.Hostname, Timeout: s.Timeout}
+	}
+	if s.Sendmail == "" {
+		return nil
+	}
+	if _, err := os.Stat(s.Sendmail); errors.Is(err, fs.ErrNotExist) && c.Origin("submission.sendmail") == "default" {
+		log.Debug("no mail can be sent: [submission] is not set and the default program is missing", "sendmail", s.Sendmail)
+		return nil
+	}
+	return &submission.Sendmail{Path: s.Sendmail, Timeout: s.Timeout}
+}
+
+func programs(c *config.Config) delivery.Programs {
+	s := c.Sieve
+	return delivery.Programs{
+		Host:    c.Hostname,
+		Pipe:    program.Runner{Dir: s.PipeBinDir, Timeout: s.PipeExecTimeout, LF: s.PipeInputEOL == "lf"},
+		Filter:  program.Runner{Dir: s.FilterBinDir, Timeout: s.FilterExecTimeout, LF: s.FilterInputEOL == "lf", MaxOutput: maxProgramOutput},
+		Execute: program.Runner{Dir: s.ExecuteBinDir, Timeout: s.ExecuteExecTimeout, LF: s.ExecuteInputEOL == "lf", MaxOutput: maxProgramOutput},
+	}
+}
