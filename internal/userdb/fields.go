@@ -34,8 +34,7 @@ func (u *User) Set(key, value string) error {
 	return err
 }
 
-// Finish makes of the fields what needs all of them: quota rules in their order,
-// and the mail location out of the mail_… fields of Dovecot 2.4.
+// Finish takes the quota rules out of the fields, in their order.
 func (u *User) Finish() {
 	var keys []string
 	for key := range u.Fields {
@@ -48,9 +47,6 @@ func (u *User) Finish() {
 		u.QuotaRules = append(u.QuotaRules, u.Fields[key])
 		delete(u.Fields, key)
 	}
-	if u.Mail == "" {
-		u.Mail = mailOf24(u.Fields)
-	}
 }
 
 var quotaRule = regexp.MustCompile(`^quota_rule[0-9]*$`)
@@ -59,34 +55,6 @@ var quotaRule = regexp.MustCompile(`^quota_rule[0-9]*$`)
 func ruleNumber(key string) int {
 	n, _ := strconv.Atoi(strings.TrimPrefix(key, "quota_rule"))
 	return n
-}
-
-// mailOf24 writes Dovecot 2.4's settings of a mail location as one of 2.3. It
-// needs mail_path; without it the fields change nothing.
-func mailOf24(fields map[string]string) string {
-	path := fields["mail_path"]
-	if path == "" {
-		return ""
-	}
-	driver := fields["mail_driver"]
-	if driver == "" {
-		driver = "maildir"
-	}
-	mail := driver + ":" + path
-	for _, f := range []struct{ key, old string }{
-		{"mail_inbox_path", "INBOX"}, {"mail_index_path", "INDEX"}, {"mail_control_path", "CONTROL"},
-		{"mailbox_list_layout", "LAYOUT"}, {"mailbox_subscriptions_filename", "SUBSCRIPTIONS"},
-		{"mailbox_directory_name", "DIRNAME"}, {"mailbox_root_directory_name", "MAILBOXDIR"},
-		{"mail_volatile_path", "VOLATILEDIR"},
-	} {
-		if value := fields[f.key]; value != "" {
-			mail += ":" + f.old + "=" + value
-		}
-	}
-	if fields["mailbox_list_utf8"] == "yes" {
-		mail += ":UTF-8"
-	}
-	return mail
 }
 
 // UID reads a user id: a number, or a name of the machine's user list.

@@ -33,8 +33,11 @@ type User struct {
 	// (maildir:~/Maildir:LAYOUT=fs). Variables are not filled in yet. Empty means
 	// the configuration's.
 	Mail       string
-	QuotaRules []string          // quota_rule, quota_rule2, … in their order
-	Fields     map[string]string // all other fields; a flag has an empty value
+	QuotaRules []string // quota_rule, quota_rule2, … in their order
+	// Fields are all other fields; a flag has an empty value. Dovecot 2.4's
+	// settings of a mail location (mail_path, …) are among them: see
+	// maildir.Location.With.
+	Fields map[string]string
 }
 
 // Lookuper finds a user by the exact name. Its errors are classified with

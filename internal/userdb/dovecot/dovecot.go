@@ -200,7 +200,7 @@ func (d *Driver) explainRefusal(err error) error {
 // explainFailure adds to Dovecot's FAIL the most likely cause, if it is the one.
 func (d *Driver) explainFailure(err error) error {
 	info, statErr := os.Stat(d.o.Socket)
-	if statErr != nil || info.Mode().Perm() != 0o666 {
+	if statErr != nil || info.Mode().Perm() != 0o666 || os.Geteuid() == 0 {
 		return err
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == os.Geteuid() {

@@ -29,7 +29,7 @@ func TestSuite(t *testing.T) {
 		Driver: s.driver(t),
 		Users: []userdb.User{
 			{Name: "bob@example.org", UID: 65534, GID: 65533, Home: "/srv/bob", Mail: "maildir:~/Maildir", QuotaRules: []string{"*:bytes=3k"}},
-			{Name: "new", UID: 1, GID: 2, Home: "/new", Mail: "maildir:/m/new:INBOX=/m/in:LAYOUT=fs:UTF-8", Fields: map[string]string{
+			{Name: "new", UID: 1, GID: 2, Home: "/new", Fields: map[string]string{
 				"mail_driver": "maildir", "mail_path": "/m/new", "mail_inbox_path": "/m/in", "mailbox_list_layout": "fs", "mailbox_list_utf8": "yes"}},
 		},
 		All:    []string{"bob@example.org", "Anna", "anna", "new"},

@@ -36,6 +36,7 @@ func TestExpand(t *testing.T) {
 		{"100%%", "100%"},
 		{"%h:%i:%{gid}:%s:%l:%r:%{hostname}", "/srv/bob:1000:100:lmtp:::1:::2:mx"},
 		{"%04i %2i %-2.2i", "1000 10 00"},
+		{"%-3u %0.-14u", "Bob B"},
 		{"%Xi", "3e8"},
 		{"%{auth_user} %{owner_username} %{protocol}", "Bob@Example.ORG Bob lmtp"},
 		{"/srv/%{user | domain | lower}/%{user|username|lower}", "/srv/example.org/bob"},

@@ -80,8 +80,10 @@ func parseCut(s string) (cut, int) {
 	c.width = number()
 	if i < len(s) && s[i] == '.' {
 		i++
-		c.offset, c.width = c.width, 0
+		c.offset = c.width
 		c.width = number()
+	} else if c.width < 0 {
+		c.width = -c.width // QUIRK: only behind a point does the sign count
 	}
 	if c.width == 0 {
 		c.pad = false

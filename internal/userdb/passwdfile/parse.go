@@ -99,6 +99,11 @@ func (e *entry) parse(fields []string) (err error) {
 }
 
 func (e *entry) add(key, value string) error {
+	// QUIRK: Dovecot drops a single percent sign at the end (quota_rule=…+10%);
+	// here it stays, as is meant.
+	if strings.HasSuffix(value, "%") && strings.Count(value, "%")%2 == 1 {
+		value += "%"
+	}
 	t, err := expand.Parse(value)
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 const sample = `# comment
 :also a comment
 
-bob@example.org:{PLAIN}pw:1500:1600::/srv/bob::userdb_quota_rule=*:bytes=3k userdb_mail=maildir:~/Maildir:INBOX=/x/%n userdb_flag nologin userdb_quota_rule10=c userdb_quota_rule2=b
+bob@example.org:{PLAIN}pw:1500:1600::/srv/bob::userdb_quota_rule=*:bytes=3k userdb_mail=maildir:~/Maildir:INBOX=/x/%n userdb_flag nologin userdb_quota_rule10=c userdb_quota_rule2=+10%
 names:{SSHA}x:mail:mail:Gecos, Text:/srv/names:/bin/sh
 half:{PLAIN}pw::::/home/%u::
 short:{PLAIN}pw:1500:1500
@@ -54,7 +54,7 @@ func TestSuite(t *testing.T) {
 		Driver: open(t, Options{Path: write(t, sample)}),
 		Users: []userdb.User{
 			{Name: "bob@example.org", UID: 1500, GID: 1600, Home: "/srv/bob", Mail: "maildir:~/Maildir:INBOX=/x/bob",
-				QuotaRules: []string{"*:bytes=3k", "b", "c"}, Fields: map[string]string{"flag": ""}},
+				QuotaRules: []string{"*:bytes=3k", "+10%", "c"}, Fields: map[string]string{"flag": ""}},
 			{Name: "names", UID: 8, GID: 8, Home: "/srv/names"},
 			{Name: "half", Home: "/home/%u"}, // as Dovecot: a home is taken as it is
 			{Name: "short", UID: 1500, GID: 1500},

@@ -87,7 +87,7 @@ func check(t *testing.T, got, want *userdb.User) {
 		g.Fields, w.Fields = nil, nil
 	}
 	if !reflect.DeepEqual(g, w) {
-		t.Errorf("got  %+v\nwant %+v", g, w)
+		t.Errorf("got  %+v\nwant %+v", *g, *w)
 	}
 }
 
