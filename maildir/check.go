@@ -123,23 +123,23 @@ func (c *checker) old(path, what string) {
 
 func (c *checker) keywords(f folder) (keywordTable, error) {
 	path := f.control + "/" + keywordsFile
-	text, err := c.store.fs.ReadFile(path)
+	text, err := c.store.readFile(path, maxKeywordsFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return keywordTable{}, err
 	}
-	return parseKeywords(string(text), c.addLine(path)), nil
+	return parseKeywords(text, c.addLine(path)), nil
 }
 
 func (c *checker) uidlist(f folder) error {
 	path := f.control + "/" + uidlistFile
-	text, err := c.store.fs.ReadFile(path)
+	text, err := c.store.readFile(path, maxUIDList)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	parseUIDList(string(text), c.addLine(path))
+	parseUIDList(text, c.addLine(path))
 	return nil
 }
 
@@ -175,7 +175,7 @@ func (c *checker) message(dir, name string, table keywordTable, bases map[string
 
 // content compares W= with the file.
 func (c *checker) content(path string, vsize int64) {
-	f, err := c.store.fs.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	f, err := c.store.fs.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return // vanished
 	}
@@ -207,14 +207,14 @@ func (c *checker) content(path string, vsize int64) {
 // maildirsize compares the quota file, where there is one, with the mail.
 func (c *checker) maildirsize(ctx context.Context) error {
 	path := c.store.maildirsizePath()
-	text, err := c.store.fs.ReadFile(path)
+	text, err := c.store.readFile(path, maxUIDList)
 	if errors.Is(err, fs.ErrNotExist) || c.store.quota == nil {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	_, sum, _, ok := parseMaildirsize(string(text))
+	_, sum, _, ok := parseMaildirsize(text)
 	if !ok {
 		c.add(path, "cannot be read")
 		return nil

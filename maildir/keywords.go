@@ -113,14 +113,14 @@ func (s *Store) keywords(f folder) (keywordTable, time.Time, error) {
 	if table, ok := s.cache.keywordsOf(path, stateOf(info)); ok {
 		return table, info.ModTime(), nil
 	}
-	text, err := s.fs.ReadFile(path)
+	text, err := s.readFile(path, maxKeywordsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return keywordTable{}, time.Time{}, nil
 	}
 	if err != nil {
 		return keywordTable{}, time.Time{}, mailerr.FromErrno(fmt.Errorf("reading the keywords: %w", err))
 	}
-	table := parseKeywords(string(text), func(int, string) {})
+	table := parseKeywords(text, func(int, string) {})
 	// Were the file replaced since Stat, the next Stat would not be equal.
 	s.cache.setKeywords(path, stateOf(info), table)
 	return table, info.ModTime(), nil

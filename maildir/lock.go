@@ -1,13 +1,13 @@
 package maildir
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,8 +23,8 @@ const (
 	lockStale          = 120 * time.Second // a uidlist lock that did not change for that long is void
 	subscriptionsStale = 30 * time.Second  // the same for the subscriptions file
 	lockTouch          = 10 * time.Second  // how often a holder shows that it lives
-	// DefaultLockTimeout is how long a lock is waited for.
-	DefaultLockTimeout = 120 * time.Second
+	// DefaultLockTimeout is how long a lock is waited for: until it is void for sure.
+	DefaultLockTimeout = lockStale + 2*time.Second
 )
 
 // errLockLost says that another process took the lock away.
@@ -132,14 +132,14 @@ func sameState(a, b fs.FileInfo) bool { return os.SameFile(a, b) && stateOf(a) =
 
 // holderIsDead tells whether the lock names a process of this machine that has ended.
 func (w *waiter) holderIsDead() bool {
-	content, err := w.store.fs.ReadFile(w.path)
+	content, err := w.store.readFile(w.path, maxLockFile)
 	if err != nil {
 		return false
 	}
-	number, name, ok := bytes.Cut(bytes.TrimSpace(content), []byte(":"))
-	pid, err := strconv.Atoi(string(number))
+	number, name, ok := strings.Cut(strings.TrimSpace(content), ":")
+	pid, err := strconv.Atoi(number)
 	host, hostErr := w.store.cache.host()
-	if !ok || err != nil || hostErr != nil || string(name) != host || pid <= 0 || pid == w.store.pid {
+	if !ok || err != nil || hostErr != nil || name != host || pid <= 0 || pid == w.store.pid {
 		return false
 	}
 	return errors.Is(unix.Kill(pid, 0), syscall.ESRCH)

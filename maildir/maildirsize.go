@@ -59,28 +59,31 @@ func (s *Store) maildirsizePath() string { return s.controlRoot() + "/" + maildi
 // usage gives the limit in force and what is stored.
 func (s *Store) usage(ctx context.Context) (limit, used amount, err error) {
 	path := s.maildirsizePath()
-	info, err := s.fs.Stat(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return limit, used, mailerr.FromErrno(err)
-	}
 	limit = s.quota.limit
-	if err == nil && info.Size() <= maildirsizeMax {
-		text, err := s.fs.ReadFile(path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return limit, used, mailerr.FromErrno(err)
-		}
-		limits, sum, lines, ok := parseMaildirsize(string(text))
-		if !s.quota.force && len(text) > 0 {
+	text, err := s.readFile(path, maildirsizeMax)
+	if err == nil {
+		limits, sum, lines, ok := parseMaildirsize(text)
+		if !s.quota.force && text != "" {
 			limit = limits
 		}
-		full := limit.bytes > 0 && sum.bytes > limit.bytes || limit.count > 0 && sum.count > limit.count
-		doubtful := full && (lines > 1 || s.now().Sub(info.ModTime()) > maildirsizeOld)
+		doubtful := limit.exceededBy(sum) && (lines > 1 || s.isOld(path))
 		if ok && limits == limit && !doubtful {
 			return limit, sum, nil
 		}
+	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errTooLarge) {
+		return limit, used, mailerr.FromErrno(err)
 	}
 	used, err = s.recount(ctx, limit)
 	return limit, used, err
+}
+
+func (limit amount) exceededBy(sum amount) bool {
+	return limit.bytes > 0 && sum.bytes > limit.bytes || limit.count > 0 && sum.count > limit.count
+}
+
+func (s *Store) isOld(path string) bool {
+	info, err := s.fs.Stat(path)
+	return err != nil || s.now().Sub(info.ModTime()) > maildirsizeOld
 }
 
 // parseMaildirsize reads the file. It is not ok when it must be counted anew. A
@@ -248,7 +251,7 @@ func (s *Store) countMessage(f folder, size int64, messages int) bool {
 	if s.quota == nil || s.quota.rule(f.name).ignore {
 		return false
 	}
-	file, err := s.fs.OpenFile(s.maildirsizePath(), os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0)
+	file, err := s.fs.OpenFile(s.maildirsizePath(), os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.forgetMaildirsize()

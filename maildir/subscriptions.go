@@ -64,11 +64,11 @@ func (s *Store) splitSubscription(line string, v2 bool) []string {
 }
 
 func (s *Store) readSubscriptions() (string, error) {
-	text, err := s.fs.ReadFile(s.subscriptionsPath())
+	text, err := s.readFile(s.subscriptionsPath(), maxSubscriptions)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", mailerr.FromErrno(fmt.Errorf("reading the subscriptions: %w", err))
 	}
-	return string(text), nil
+	return text, nil
 }
 
 // Subscribe adds a mailbox to the subscriptions. A mailbox that is there stays.

@@ -37,14 +37,14 @@ type uidRecord struct {
 // uidlist reads a folder's list; an empty one when there is none. No lock is
 // needed: the file is replaced, or whole lines are appended.
 func (s *Store) uidlist(f folder) (uidList, error) {
-	text, err := s.fs.ReadFile(f.control + "/" + uidlistFile)
+	text, err := s.readFile(f.control+"/"+uidlistFile, maxUIDList)
 	if isMissing(err) {
 		return uidList{}, nil
 	}
 	if err != nil {
 		return uidList{}, mailerr.FromErrno(fmt.Errorf("reading the uidlist of %s: %w", f.name, err))
 	}
-	return parseUIDList(string(text), func(int, string) {}), nil
+	return parseUIDList(text, func(int, string) {}), nil
 }
 
 // parseUIDList reads what it can; bad tells of each line that it cannot read or
