@@ -79,6 +79,9 @@ func scripts(c *config.Config, log *slog.Logger) (*delivery.Scripts, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, warning := range engine.Warnings() {
+		log.Warn("[sieve]: " + warning)
+	}
 	s := &delivery.Scripts{
 		Before:  config.ScriptPaths(c.Sieve.Before),
 		After:   config.ScriptPaths(c.Sieve.After),

@@ -11,31 +11,28 @@ import (
 )
 
 // SystemLogger makes the logger of a program whose standard error is not the
-// administrator's: a client's connection, or what the MTA puts into a bounce.
-// Without a file of its own the log goes to syslog, and where there is none it is
-// lost.
+// administrator's: a client's connection, or what the MTA puts into a bounce. The
+// log goes to its file, else, or where this process may not write that, to
+// syslog, and where there is none it is lost: mail does not wait for it.
 func SystemLogger(c config.Log, name string) (*slog.Logger, io.Closer, error) {
+	var fileErr error
 	if c.File != "" {
-		return cli.Logger(c, io.Discard)
+		log, closer, err := cli.Logger(c, io.Discard)
+		if err == nil {
+			return log, closer, nil
+		}
+		c.File, fileErr = "", err
 	}
 	w, err := syslog.New(syslog.LOG_MAIL|syslog.LOG_INFO, name)
 	if err != nil {
 		return cli.Logger(c, io.Discard)
 	}
-	log, closer, err := cli.Logger(c, w)
+	log, _, err := cli.Logger(c, w)
 	if err != nil {
 		return nil, nil, errors.Join(err, w.Close())
 	}
-	return log, closers{closer, w}, nil
-}
-
-// closers closes several things.
-type closers []io.Closer
-
-func (all closers) Close() error {
-	var errs []error
-	for _, c := range all {
-		errs = append(errs, c.Close())
+	if fileErr != nil {
+		log.Warn("logging to syslog instead of the file", "error", fileErr)
 	}
-	return errors.Join(errs...)
+	return log, w, nil
 }
