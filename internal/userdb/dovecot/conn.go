@@ -90,7 +90,8 @@ func readLine(in *bufio.Reader) (string, error) {
 
 // conn is a connection after its greeting, with the questions in flight.
 type conn struct {
-	nc net.Conn
+	nc     net.Conn
+	socket os.FileInfo // the socket it was made to; nil when it could not be seen
 
 	// writing keeps the lines of several askers apart. It is not mu: whoever
 	// reads answers must go on while a line does not get through.

@@ -3,9 +3,9 @@
 // SQL, several in a row), the answer is the one that Dovecot's own LMTP gets.
 //
 // One connection serves all look-ups, many of them in flight at a time and
-// answered in any order. When it breaks, because Dovecot restarts, what was in
-// flight is asked once more over a new one. A list of users is read over a
-// connection of its own.
+// answered in any order. When it breaks, or the socket is a new one, because
+// Dovecot restarts, what was in flight is asked once more over a new connection.
+// A list of users is read over a connection of its own.
 //
 // Dovecot's rules for the socket: with mode 0666, its default, it answers only
 // an asker whose uid is the one of the user found, or the owner of the socket.
@@ -35,6 +35,9 @@ const DefaultTimeout = 30 * time.Second
 
 // connectTimeout bounds connecting and the greeting.
 const connectTimeout = 5 * time.Second
+
+// reloading is how long a socket that was there may be away.
+const reloading = time.Second
 
 // Options are the settings of the driver.
 type Options struct {
@@ -130,13 +133,15 @@ func (d *Driver) lookup(ctx context.Context, name string) (*userdb.User, error) 
 func (d *Driver) connection(ctx context.Context) (*conn, error) {
 	d.mu.Lock()
 	a := d.current
-	if a == nil || a.over() {
+	if a == nil || a.over() || d.replaced(a) {
+		old := a
 		a = &attempt{done: make(chan struct{})}
 		d.current = a
 		go func() {
 			defer close(a.done)
 			// Shared by all who wait: it does not end with one caller's context.
 			a.conn, a.err = d.connect(context.WithoutCancel(ctx))
+			a.takeOver(old)
 		}()
 	}
 	d.mu.Unlock()
@@ -145,6 +150,18 @@ func (d *Driver) connection(ctx context.Context) (*conn, error) {
 		return a.conn, a.err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
+	}
+}
+
+// takeOver ends the connection before this one, or goes on with it where the
+// new socket does not serve yet.
+func (a *attempt) takeOver(old *attempt) {
+	switch {
+	case old == nil || old.over():
+	case a.err == nil:
+		old.conn.fail(errors.New("Dovecot has another socket"))
+	default:
+		a.conn, a.err = old.conn, nil
 	}
 }
 
@@ -158,12 +175,38 @@ func (a *attempt) over() bool {
 	}
 }
 
+// replaced tells that the socket is another one than that of the attempt. A
+// Dovecot that stops, or reads its configuration again, leaves its old auth
+// process to those who are connected, for as long as they stay.
+func (d *Driver) replaced(a *attempt) bool {
+	select {
+	case <-a.done:
+	default:
+		return false
+	}
+	now, err := os.Stat(d.o.Socket)
+	if err != nil {
+		return false // for a moment there is none; the old process still answers
+	}
+	was := a.conn.socket
+	return was == nil || !os.SameFile(now, was) || !now.ModTime().Equal(was.ModTime())
+}
+
+// isAway tells that nobody listens on the socket, or that there is none.
+func isAway(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
 func (d *Driver) connect(ctx context.Context) (*conn, error) {
+	socket, err := os.Stat(d.o.Socket)
+	if err != nil {
+		socket = nil // connecting says why
+	}
 	nc, in, err := d.greet(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{nc: nc, waiting: make(map[uint32]chan []string)}
+	c := &conn{nc: nc, socket: socket, waiting: make(map[uint32]chan []string)}
 	go c.read(in)
 	return c, nil
 }

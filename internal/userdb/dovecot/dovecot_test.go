@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -149,6 +150,45 @@ func TestReconnect(t *testing.T) {
 	}
 	if u, err := d.Lookup(t.Context(), "anna"); err != nil || u.Home != "/anna" {
 		t.Errorf("after Close: %v, %v", u, err)
+	}
+}
+
+// The auth process of a Dovecot that was stopped or reloaded serves whoever is
+// connected for as long as they stay. It is left as soon as the socket is gone or another one.
+func TestSocketReplaced(t *testing.T) {
+	old := startFake(t, greeting23, users(sample))
+	d := old.driver(t)
+	if _, err := d.Lookup(t.Context(), "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(old.socket); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := d.Lookup(t.Context(), "anna"); err != nil || u.Home != "/anna" {
+		t.Errorf("without a socket: %v, %v", u, err)
+	}
+	deaf, err := net.ListenUnix("unix", &net.UnixAddr{Name: old.socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deaf.SetUnlinkOnClose(false)
+	deaf.Close()
+	if u, err := d.Lookup(t.Context(), "anna"); err != nil || u.Home != "/anna" {
+		t.Errorf("with a socket that nobody serves: %v, %v", u, err)
+	}
+	if err := os.Remove(old.socket); err != nil {
+		t.Fatal(err)
+	}
+	fresh := &fake{t: t, socket: old.socket, greeting: greeting23, answer: users(map[string]string{"anna": "uid=1000\tgid=1000\thome=/new"})}
+	fresh.listen()
+	defer fresh.stop()
+	for range 3 {
+		if u, err := d.Lookup(t.Context(), "anna"); err != nil || u.Home != "/new" {
+			t.Errorf("of the new one: %v, %v", u, err)
+		}
+	}
+	if n := fresh.connections(); n != 1 {
+		t.Errorf("%d connections for three questions", n)
 	}
 }
 
