@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,7 +83,7 @@ func TestBatchOf150(t *testing.T) {
 	log := e.MainLog()
 	for _, k := range kinds {
 		k.each(func(user string) {
-			if line := lineWith(log, " "+user+"@example.org"); !strings.Contains(line, k.reply) {
+			if line := outcome(log, user); !strings.Contains(line, k.reply) {
 				t.Errorf("%s: Exim logged %q, want %s", user, line, k.reply)
 			}
 			if k.unknown {
@@ -95,10 +96,12 @@ func TestBatchOf150(t *testing.T) {
 	checkShared(t, s)
 }
 
-// lineWith returns the line of a log that holds text, not followed by a digit.
-func lineWith(log, text string) string {
+// outcome returns the line of Exim's log that tells what became of a user's copy.
+func outcome(log, user string) string {
 	for line := range strings.Lines(log) {
-		if strings.Contains(line, text) && (strings.Contains(line, "=>") || strings.Contains(line, "->") || strings.Contains(line, "**") || strings.Contains(line, "==")) {
+		fields := strings.Fields(line) // date, time, id, sign, address
+		if len(fields) > 5 && slices.Contains([]string{"=>", "->", "**", "=="}, fields[3]) &&
+			(fields[4] == user+"@example.org" || fields[5] == "<"+user+"@example.org>") {
 			return strings.TrimSpace(line)
 		}
 	}
@@ -205,10 +208,10 @@ func TestQuotaTempfail(t *testing.T) {
 	s.start()
 	e := peer.StartExim(t, peer.EximOptions{LMTPSocket: s.socket})
 	e.Send("a@example.net", []string{"user1@example.org", "user2@example.org"}, letter+strings.Repeat("More than the quota of the second.\r\n", 50))
-	s.eventually("Exim to defer", func() bool { return strings.Contains(lineWith(e.MainLog(), " user2@example.org"), "==") })
+	s.eventually("Exim to defer", func() bool { return strings.Contains(outcome(e.MainLog(), "user2"), "==") })
 	s.count("user1", "INBOX", 1)
 	s.count("user2", "INBOX", 0)
-	if line := lineWith(e.MainLog(), " user2@example.org"); !strings.Contains(line, "452 4.2.2") {
+	if line := outcome(e.MainLog(), "user2"); !strings.Contains(line, "452 4.2.2") {
 		t.Errorf("Exim logged %q", line)
 	}
 	if n := e.QueueCount(); n != 1 {

@@ -45,7 +45,7 @@ func (s *site) loadUntil(l *ledger, o load.Options, end func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	o.Addr, o.Messages, o.Acked = s.lmtp(), 1<<30, l.add
+	o.Addr, o.Messages, o.Acked, o.Apart = s.lmtp(), 1<<30, l.add, true
 	ended := make(chan error, 1)
 	go func() {
 		_, err := load.Run(ctx, o)

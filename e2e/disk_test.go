@@ -166,7 +166,7 @@ func TestFullDiskRetry(t *testing.T) {
 	e.Send("a@example.net", to, letter+body)
 	s.eventually("Exim to defer", func() bool {
 		log := e.MainLog()
-		return strings.Contains(lineWith(log, " bert@example.org"), "==") && strings.Contains(lineWith(log, " carla@example.org"), "==")
+		return strings.Contains(outcome(log, "bert"), "==") && strings.Contains(outcome(log, "carla"), "==")
 	})
 	for _, u := range s.users {
 		if found := s.leftovers(u.Name); len(found) > 0 {

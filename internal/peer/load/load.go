@@ -29,6 +29,9 @@ type Options struct {
 	Rcpts    int    // recipients of each message
 	Header   string // further header fields, each ended by CRLF
 
+	// Apart lets the other connections go on when one fails.
+	Apart bool
+
 	// Acked is called for every positive reply after DATA, by several
 	// goroutines at once. It may be nil.
 	Acked func(id, rcpt string)
@@ -72,7 +75,10 @@ func Run(ctx context.Context, o Options) (Stats, error) {
 	// The same for all: making it anew for each would take the servers' CPU.
 	body := filler(o.Size - len(message(prefix+".0000000", o.Header, nil)))
 	var next atomic.Int64
-	group, ctx := errgroup.WithContext(ctx)
+	group := new(errgroup.Group)
+	if !o.Apart {
+		group, ctx = errgroup.WithContext(ctx)
+	}
 	stop := context.AfterFunc(ctx, func() {
 		for _, c := range clients {
 			c.interrupt()
