@@ -46,13 +46,16 @@ type sequence struct {
 	original *message.Message
 	env      Env
 	res      *Result
+	// keepFlags are those of the last explicit keep: a keep that only went on to the
+	// next script still has its flags when it comes to nothing else.
+	keepFlags []string
 }
 
 // run runs the next script; true when the one after it may run.
 func (s *sequence) run(p *Program) bool {
 	// An explicit keep of the script before is the going on to this one.
 	earlier := withoutKeep(s.res.Actions)
-	s.env.Flags = flagsToGoOn(s.res)
+	s.env.Flags = s.res.Flags
 	res := p.RunAfter(s.ctx, s.res.Message, &s.env, earlier)
 	res.Log = append(s.res.Log, res.Log...)
 	if res.Err != nil {
@@ -60,21 +63,27 @@ func (s *sequence) run(p *Program) bool {
 		s.res = res
 		return false
 	}
-	kept := res.Keep != nil || len(withoutKeep(res.Actions)) < len(res.Actions)
+	keep := explicitKeep(res.Actions)
+	switch {
+	case keep != nil:
+		s.keepFlags = keep.Flags
+	case res.Keep != nil && len(s.keepFlags) > 0:
+		res.Keep.Flags = s.keepFlags
+	}
+	kept := res.Keep != nil || keep != nil
 	res.Actions = append(earlier, res.Actions...)
 	s.res = res
 	return kept
 }
 
-// flagsToGoOn gives the flags that a result hands to the next script: those of
-// its keep.
-func flagsToGoOn(res *Result) []string {
-	for _, a := range res.Actions {
+// explicitKeep gives the keep among the actions of a script, nil for none.
+func explicitKeep(actions []action.Action) *action.Store {
+	for _, a := range actions {
 		if s, ok := a.(*action.Store); ok && s.Mailbox == "" {
-			return s.Flags
+			return s
 		}
 	}
-	return res.Flags
+	return nil
 }
 
 // discard runs the discard script.

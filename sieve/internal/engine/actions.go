@@ -54,7 +54,7 @@ func (r *Run) settle(c *Call, a action.Action) {
 		r.decided = Decided{Script: r.program.Name, Line: c.Pos.Line}
 	}
 	if r.env.Trace != nil {
-		r.env.Trace(Event{Script: r.program.Name, Pos: c.Pos, Kind: EventAction, Name: c.Command.Name, Text: a.Name()})
+		r.env.Trace(Event{Script: r.program.Name, Pos: c.Pos, Kind: EventAction, Name: c.Command.Name, Action: a})
 	}
 }
 

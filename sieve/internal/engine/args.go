@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"dovetail/sieve/internal/syntax"
 )
@@ -12,9 +13,9 @@ type tagKey struct{ command, tag string }
 
 // Groups of tags that the engine itself provides.
 const (
-	groupMatch      = "MATCH-TYPE"
-	groupComparator = "COMPARATOR"
-	groupPart       = "ADDRESS-PART"
+	groupMatch    = "MATCH-TYPE"
+	groupPart     = "ADDRESS-PART"
+	groupModifier = "MODIFIER" // with the precedence behind it
 )
 
 // findTag finds a tag that may stand on a call, among all that is in effect.
@@ -45,14 +46,14 @@ func (call *Call) findTag(name string) *Tag {
 		return &Tag{Name: name, Group: groupPart}
 	}
 	if cmd.Modifiers && call.modifiers[name] != nil {
-		return &Tag{Name: name, Group: fmt.Sprintf("MODIFIER %d", call.modifiers[name].Precedence)}
+		return &Tag{Name: name, Group: fmt.Sprint(groupModifier, call.modifiers[name].Precedence)}
 	}
 	return nil
 }
 
 // comparatorTag is :comparator (RFC 5228 section 2.7.3).
 var comparatorTag = Tag{
-	Name: "comparator", Group: groupComparator,
+	Name:  "comparator",
 	Param: &Param{Name: "comparator name", Kind: String, Const: true},
 }
 
@@ -136,17 +137,13 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 	if group == "" {
 		group = t.Name
 	}
-	if !t.Repeat && call.groups[group] {
-		what := fmt.Sprintf(":%s argument", t.Name)
-		if t.Group != "" {
-			what = fmt.Sprintf("%s argument (:%s)", t.Group, t.Name)
-		}
-		return 0, call.Errorf(a.Pos, "encountered duplicate %s for the %s", what, call.describe())
+	if first, again := call.groups[group]; again && !t.Repeat {
+		return 0, call.Errorf(a.Pos, "%s", call.duplicate(first, t))
 	}
 	if call.groups == nil {
-		call.groups, call.tags = map[string]bool{}, map[string]*TagUse{}
+		call.groups, call.tags = map[string]string{}, map[string]*TagUse{}
 	}
-	call.groups[group] = true
+	call.groups[group] = t.Name
 	use, n := &TagUse{Pos: a.Pos, Tag: t}, 1
 	if t.Param != nil {
 		if len(args) < 2 || args[1].Kind == syntax.Tag {
@@ -173,6 +170,18 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// duplicate tells that a tag cannot stand beside the first one of its group.
+func (call *Call) duplicate(first string, t *Tag) string {
+	switch {
+	case t.Group == "":
+		return fmt.Sprintf("encountered duplicate :%s argument for the %s", t.Name, call.describe())
+	case strings.HasPrefix(t.Group, groupModifier) && first != t.Name:
+		return fmt.Sprintf("modifiers :%s and :%s specified for the %s conflict having equal precedence",
+			first, t.Name, call.describe())
+	}
+	return fmt.Sprintf("encountered duplicate %s argument (:%s) for the %s", t.Group, t.Name, call.describe())
 }
 
 func foundInstead(rest []syntax.Arg, none string) string {

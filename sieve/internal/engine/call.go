@@ -27,7 +27,7 @@ type Call struct {
 	fields  FieldSource
 	match   *Matcher
 	part    *AddressPart
-	groups  map[string]bool // groups of the tags used
+	groups  map[string]string // the first tag used of each group
 	late    []*TagUse
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dovetail/internal/message"
+	"dovetail/sieve/action"
 )
 
 // Env is what a run knows of the world outside the message. It is read only.
@@ -66,12 +67,13 @@ type Event struct {
 	Script string
 	Pos    Pos
 	Kind   EventKind
-	Name   string // of the command or test
-	Value  string // EventMatch: what was compared
-	Key    string // EventMatch: with what
-	Match  string // EventMatch: how, e.g. ":is i;ascii-casemap"
-	Result bool   // EventMatch, EventTest: the outcome
-	Text   string // EventAction: what is asked for
+	Name   string        // of the command or test
+	Value  string        // EventMatch: what was compared
+	Key    string        // EventMatch: with what
+	Match  string        // EventMatch: how, e.g. ":is i;ascii-casemap"
+	Result bool          // EventMatch, EventTest: the outcome
+	Text   string        // EventEdit: what was changed
+	Action action.Action // EventAction: what is asked for
 }
 
 // EventKind tells what an Event is about.
