@@ -307,7 +307,11 @@ func TestTrace(t *testing.T) {
 	var got []string
 	env := testEnv()
 	env.Trace = func(e Event) {
-		got = append(got, strings.TrimSpace(fmt.Sprintf("%d:%d %d %s %s %s %v %s", e.Pos.Line, e.Pos.Col, e.Kind, e.Name, e.Key, e.Match, e.Result, e.Text)))
+		asked := ""
+		if e.Action != nil {
+			asked = e.Action.Name()
+		}
+		got = append(got, strings.TrimSpace(fmt.Sprintf("%d:%d %d %s %s %s %v %s", e.Pos.Line, e.Pos.Col, e.Kind, e.Name, e.Key, e.Match, e.Result, asked)))
 	}
 	p.Run(context.Background(), message.Parse([]byte(testMessage)), env)
 	want := []string{

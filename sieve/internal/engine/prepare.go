@@ -1,0 +1,140 @@
+package engine
+
+import "dovetail/sieve/internal/syntax"
+
+// compileBlock compiles the commands of a block, or of the script.
+func (c *Compiler) compileBlock(nodes []*syntax.Node, parent *Call) Block {
+	var b Block
+	var prev *Call
+	for _, n := range nodes {
+		call := c.newCall(n, parent, prev)
+		if prev = call; call == nil {
+			continue
+		}
+		if !call.prepare() {
+			continue
+		}
+		op, err := call.Command.Op(call)
+		if err != nil {
+			_ = c.Errorf(call.Pos, "%w", err)
+		} else if op != nil {
+			b.ops = append(b.ops, call.traced(op))
+		}
+	}
+	return b
+}
+
+// compileTests compiles the tests of a call; false when one of them is bad.
+func (call *Call) compileTests() bool {
+	c, good := call.Compiler, true
+	nodes := call.node.Tests
+	for i, n := range nodes {
+		t := c.newCall(n, call, nil)
+		if t == nil || !t.prepare() {
+			good = false
+			continue
+		}
+		cond, err := t.Command.Test(t)
+		if err != nil {
+			_ = c.Errorf(t.Pos, "%w", err)
+			good = false
+			continue
+		}
+		sub := &SubTest{Call: t, Cond: t.tracedTest(cond)}
+		sub.Value, sub.Known = t.fold(false)
+		call.Tests = append(call.Tests, sub)
+		if _, known := call.fold(i+1 < len(nodes)); known && good {
+			break
+		}
+	}
+	return good
+}
+
+// fold asks a command for a value known while compiling.
+func (call *Call) fold(more bool) (value, known bool) {
+	if call.Command.Fold == nil {
+		return false, false
+	}
+	return call.Command.Fold(call.Tests, more)
+}
+
+// newCall looks up the command of a node; nil when there is none.
+func (c *Compiler) newCall(n *syntax.Node, parent, prev *Call) *Call {
+	cmd := c.commands[n.Name]
+	as := "command"
+	if n.IsTest {
+		as = "test"
+	}
+	switch {
+	case cmd == nil:
+		if !c.unknown[n.Name] {
+			c.unknown[n.Name] = true
+			_ = c.Errorf(n.Pos, "unknown %s '%s' (only reported once at first occurrence)", as, n.Name)
+		}
+		return nil
+	case n.IsTest && cmd.Test == nil, !n.IsTest && cmd.Op == nil:
+		kind := (&Call{Command: cmd}).kindName()
+		_ = c.Errorf(n.Pos, "attempted to use %s '%s' as %s", kind, n.Name, as)
+		return nil
+	}
+	return &Call{Compiler: c, Pos: n.Pos, Command: cmd, IsTest: n.IsTest, Parent: parent, Prev: prev, node: n}
+}
+
+// prepareSelf checks a call without its tests and its block, in the order that
+// decides which errors of a bad one are reported: tags and number of arguments,
+// number of tests, whether there is a block, the arguments themselves, Check.
+func (call *Call) prepareSelf() error {
+	args, err := call.takeTags()
+	if err != nil {
+		_ = call.checkTests() // a tag without its colon looks like a test
+		return err
+	}
+	for _, step := range []func() error{
+		call.checkTests, call.checkBlock, func() error { return call.takePositional(args) },
+		call.applyImplicit, call.check, call.lateTags,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check calls the command's Check.
+func (call *Call) check() error {
+	if call.Command.Check == nil {
+		return nil
+	}
+	if err := call.Command.Check(call); err != nil {
+		return call.Errorf(call.Pos, "%w", err)
+	}
+	return nil
+}
+
+// prepare does all of a call but its own closure: itself, then the tests and
+// the block, which are looked at even when the call itself is bad.
+func (call *Call) prepare() bool {
+	c, cmd, n := call.Compiler, call.Command, call.node
+	if cmd.Before != nil {
+		if err := cmd.Before(call); err != nil {
+			_ = c.Errorf(call.Pos, "%w", err)
+			return false
+		}
+	}
+	good := call.prepareSelf() == nil
+	if good && cmd.Unreached != nil && cmd.Unreached(call) {
+		return true
+	}
+	if cmd.Subtests != NoTests {
+		good = call.compileTests() && good
+	}
+	if cmd.Block && !call.IsTest {
+		if good && cmd.Subtests == OneTest && call.Tests[0].Known && !call.Tests[0].Value {
+			return true
+		}
+		before := c.diags.Count(syntax.Error)
+		call.Block = c.compileBlock(n.Block, call)
+		good = good && c.diags.Count(syntax.Error) == before
+	}
+	return good
+}
