@@ -92,3 +92,52 @@ func TestFileInPlaceOfFolder(t *testing.T) {
 		}
 	}
 }
+
+// What has to be flushed: the file, then every directory that got an entry.
+func TestUnsynced(t *testing.T) {
+	loc, err := ParseLocation("maildir:~/M:LAYOUT=fs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, home := inHome(t, func(o *Options) { o.Location = loc })
+	tests := []struct {
+		mailbox string
+		flags   []string
+		want    string // after Publish, below the home
+	}{
+		{"a/b", nil, "M/a/b/new . M M/a M/a/b"},
+		{"a/b", nil, "M/a/b/new"},
+		{"a/b", []string{`\Seen`}, "M/a/b/cur"},
+		{"a", nil, "M/a/new M/a"},
+		{"INBOX", nil, "M/new M"},
+	}
+	for _, tt := range tests {
+		p, err := s.Prepare(context.Background(), testMail, mailstore.Delivery{Mailbox: tt.mailbox, Create: true, Flags: tt.flags})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files := p.Unsynced(); len(files) != 1 || !strings.Contains(files[0].Name(), "/tmp/") {
+			t.Errorf("%s: after Prepare %v", tt.mailbox, files)
+		}
+		if err := p.Publish(); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range p.Unsynced() {
+			name, err := filepath.Rel(home, f.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, name)
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("%s %q: after Publish %q, want %q", tt.mailbox, tt.flags, got, tt.want)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := len(p.Unsynced()); n != 0 {
+			t.Errorf("%s: %d files after Close", tt.mailbox, n)
+		}
+	}
+}

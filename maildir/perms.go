@@ -51,19 +51,20 @@ func permissionsOf(info fs.FileInfo) permissions {
 // create makes a new file for writing. The error wraps fs.ErrExist when there is
 // one of that name, which may be a symbolic link.
 func (s *Store) create(path string, perm permissions) (fsx.File, error) {
-	f, err := s.fs.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, perm.fileMode())
+	f, err := s.fs.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := apply(f, perm, perm.fileMode(), 0o600); err != nil {
+	if err := apply(f, perm, perm.fileMode()); err != nil {
 		return nil, errors.Join(err, f.Close(), s.fs.Remove(path))
 	}
 	return f, nil
 }
 
-// apply sets group and mode of what was just made. The umask leaves the owner's
-// bits, so that where no others are wanted nothing is to do.
-func apply(f fsx.File, perm permissions, mode, made fs.FileMode) error {
+// apply sets group and mode of what was just made for the owner alone, so that no
+// other group ever has the rights that are meant for this one, and the umask does
+// not matter.
+func apply(f fsx.File, perm permissions, mode fs.FileMode) error {
 	if perm.gid >= 0 {
 		if err := f.Chown(-1, perm.gid); errors.Is(err, syscall.EPERM) {
 			mode &^= 0o070 // not for the group that it has instead
@@ -71,7 +72,7 @@ func apply(f fsx.File, perm permissions, mode, made fs.FileMode) error {
 			return fmt.Errorf("setting the group: %w", err)
 		}
 	}
-	if mode == made {
+	if mode&^0o700 == 0 {
 		return nil
 	}
 	return f.Chmod(mode)
@@ -79,7 +80,7 @@ func apply(f fsx.File, perm permissions, mode, made fs.FileMode) error {
 
 // makeDir makes one directory; one that exists is left as it is.
 func (s *Store) makeDir(path string, perm permissions) (made bool, err error) {
-	if err := s.fs.Mkdir(path, perm.mode.Perm()); err != nil {
+	if err := s.fs.Mkdir(path, 0o700); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return false, nil
 		}
@@ -92,7 +93,7 @@ func (s *Store) makeDir(path string, perm permissions) (made bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	return true, errors.Join(apply(d, perm, perm.mode, 0o700), d.Close())
+	return true, errors.Join(apply(d, perm, perm.mode), d.Close())
 }
 
 // makeDirs makes a directory and those above it that are missing. It gives the

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/peer"
 )
 
@@ -88,6 +89,36 @@ func TestPermissionsOfSubfolder(t *testing.T) {
 		info, err := os.Stat(filepath.Dir(filepath.Dir(path)))
 		if err != nil || info.Mode().Perm() != 0o750 {
 			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+}
+
+// A user who may not give files to the folder's group gives its own group nothing.
+func TestGroupOfOthers(t *testing.T) {
+	peer.Need(t, peer.Root)
+	who := peer.OwnUIDs(1)[0]
+	home := peer.Dir(t)
+	s, err := Open(Options{Location: Location{Root: home + "/Maildir"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := home + "/Maildir"
+	mustMakeDirs(t, home, "Maildir")
+	if err := errors.Join(os.Chown(root, who.UID, 50), os.Chmod(root, 0o750)); err != nil {
+		t.Fatal(err)
+	}
+	var path string
+	err = fsx.Credentials{UID: uint32(who.UID), GID: uint32(who.GID)}.Do(func() error {
+		path = put(t, s, "INBOX")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]fs.FileMode{path: 0o600, root + "/cur": 0o700 | fs.ModeDir} {
+		info, err := os.Stat(file)
+		if err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v; want %v", file, info.Mode(), err, want)
 		}
 	}
 }

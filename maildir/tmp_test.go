@@ -1,6 +1,7 @@
 package maildir
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -30,5 +31,22 @@ func TestCleanTmp(t *testing.T) {
 	put(t, s, "INBOX") // the cache knows of a look 100 hours ago
 	if _, err := os.Stat(stray); err == nil {
 		t.Error("stray file kept")
+	}
+}
+
+// One delivery does not clean up for ever.
+func TestCleanTmpIsBounded(t *testing.T) {
+	now := time.Now()
+	s, home := inHome(t, func(o *Options) { o.Now = func() time.Time { return now } })
+	put(t, s, "INBOX")
+	tmp := home + "/Maildir/tmp/"
+	for i := range maxTmpRemoved + 5 {
+		mustWrite(t, fmt.Sprint(tmp, i), "")
+	}
+	now = now.Add(40 * time.Hour)
+	put(t, s, "INBOX")
+	left, err := os.ReadDir(tmp)
+	if err != nil || len(left) != 5 {
+		t.Errorf("%d files left, %v", len(left), err)
 	}
 }
