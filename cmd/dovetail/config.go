@@ -13,7 +13,6 @@ import (
 	"dovetail/internal/cli"
 	"dovetail/internal/config"
 	"dovetail/internal/mailerr"
-	"dovetail/sieve"
 )
 
 func newConfigCommand(flags *cli.Flags) *cobra.Command {
@@ -124,11 +123,6 @@ is printed with file, line and key. Exit status: 0, or 78 when there are errors.
 func checkParts(c *config.Config) error {
 	_, userErr := cli.Resolver(c, "lmtp")
 	_, storeErr := cli.Stores(c, nil)
-	_, sieveErr := sieve.New(sieve.Options{
-		Extensions: c.Sieve.Extensions, GlobalExtensions: c.Sieve.GlobalExtensions, Settings: c.SieveSettings(),
-	})
-	if sieveErr != nil {
-		sieveErr = fmt.Errorf("[sieve]: %w", sieveErr)
-	}
+	_, sieveErr := cli.Engine(c)
 	return errors.Join(userErr, storeErr, sieveErr)
 }

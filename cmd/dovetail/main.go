@@ -15,7 +15,7 @@ func main() {
 		Short: "Deliver mail into Maildir, with Sieve, beside Dovecot",
 		Long: `dovetail is the operator's command for dovetail-lmtpd and dovetail-lda.
 
-Exit status: 0 done, 64 wrong usage, 67 no such user, 75 temporary failure
+Exit status: 0 done, 1 what was checked has errors, 64 wrong usage, 67 no such user, 75 temporary failure
 (try again), 78 broken configuration.`,
 	}
 	flags.Add(root)
@@ -28,6 +28,8 @@ Exit status: 0 done, 64 wrong usage, 67 no such user, 75 temporary failure
 // commands are the subcommands, one file each.
 var commands = []func(*cli.Flags) *cobra.Command{
 	newConfigCommand,
+	newDemoCommand,
+	newSieveCommand,
 	newUserCommand,
 	newVersionCommand,
 }

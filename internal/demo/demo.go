@@ -5,23 +5,18 @@
 package demo
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"text/tabwriter"
-	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -41,12 +36,6 @@ type Options struct {
 	Server string // path of dovetail-lmtpd
 	Out    io.Writer
 }
-
-// startTimeout is the longest wait for the server, stopTimeout for its end.
-const (
-	startTimeout = 10 * time.Second
-	stopTimeout  = 5 * time.Second
-)
 
 const mailLocation = "maildir:~/Maildir"
 
@@ -130,63 +119,6 @@ func (d *demo) write(name string, text []byte, mode fs.FileMode) error {
 	}
 	return os.WriteFile(p, text, mode)
 }
-
-func (d *demo) config(uid, gid int) []byte {
-	return fmt.Appendf(nil, `auth_username_format = "%%n"
-[mail]
-mail_location = "%[4]s"
-lda_mailbox_autocreate = true
-[userdb]
-driver = "static"
-uid = "%d"
-gid = "%d"
-home = "%[3]s/home/%%n"
-[sieve]
-sieve = "~/.dovecot.sieve"
-sieve_before = ["%[3]s/sieve.d"]
-sieve_extensions = "+vnd.dovecot.pipe"
-sieve_global_extensions = "+editheader"
-sieve_pipe_bin_dir = "%[3]s/bin"
-[log]
-format = "json"
-`, uid, gid, d.dir, mailLocation)
-}
-
-// start starts the server and waits until it says that it is ready. The function
-// it gives stops the server and waits for its end.
-func (d *demo) start(ctx context.Context) (stop func() error, err error) {
-	cmd := exec.CommandContext(ctx, d.Server, "-c", filepath.Join(d.dir, "dovetail.toml"), "--listen", "unix:"+d.socket())
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopTimeout
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", d.Server, err)
-	}
-	ready, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		d.log.collect(stderr, ready)
-	}()
-	stop = func() error {
-		err := cmd.Process.Signal(syscall.SIGTERM)
-		<-ended
-		return errors.Join(err, cmd.Wait())
-	}
-	select {
-	case <-ready:
-		return stop, nil
-	case <-ended:
-		err = errors.New("it ended")
-	case <-time.After(startTimeout):
-		err = errors.New("it is not ready after " + startTimeout.String())
-	}
-	return nil, errors.Join(fmt.Errorf("starting %s: %w: %s", d.Server, err, d.log.text()), stop())
-}
-
-func (d *demo) socket() string { return filepath.Join(d.dir, "lmtp") }
 
 // row is a line of the table: one message to one user.
 type row struct {
@@ -321,44 +253,4 @@ func (d *demo) print(rows []*row) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.subject, r.user, r.where, r.why)
 	}
 	return w.Flush()
-}
-
-// lines is the server's log.
-type lines struct{ all []string }
-
-// collect reads the log to its end; ready is closed at the line that says so.
-func (l *lines) collect(r io.Reader, ready chan<- struct{}) {
-	said := false
-	for s := bufio.NewScanner(r); s.Scan(); {
-		l.all = append(l.all, s.Text())
-		if !said && strings.Contains(s.Text(), "ready") {
-			said = true
-			close(ready)
-		}
-	}
-}
-
-func (l *lines) text() string { return strings.Join(l.all, "\n") }
-
-// reasons gives, by user and Message-ID, the rule that decided.
-func (l *lines) reasons() map[string]string {
-	out := map[string]string{}
-	for _, line := range l.all {
-		var e struct{ Msg, User, Msgid, Decided string }
-		if json.Unmarshal([]byte(line), &e) != nil || e.Msg != "delivery" {
-			continue
-		}
-		out[e.User+e.Msgid] = orKeep(e.Decided)
-	}
-	return out
-}
-
-func orKeep(decided string) string {
-	if decided == "" {
-		return "no rule: kept"
-	}
-	if script, line, ok := strings.Cut(decided, ":"); ok {
-		return "script " + script + ", line " + line
-	}
-	return decided
 }

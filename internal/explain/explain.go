@@ -184,7 +184,9 @@ func (t *Tracer) Trace(e sieve.Event) {
 		text = fmt.Sprintf("    %s %s: %s %s %s", e.Name, e.Match, shown(e.Value), verdict(e.Result, "matches", "does not match"), shown(e.Key))
 	case sieve.EventTest:
 		text = fmt.Sprintf("  %s is %s", e.Name, verdict(e.Result, "true", "false"))
-	case sieve.EventAction, sieve.EventEdit:
+	case sieve.EventAction:
+		text = "  => " + sentence(element(e.Action))
+	case sieve.EventEdit:
 		text = strings.TrimSpace("  => " + e.Name + " " + e.Text)
 	}
 	if _, err := fmt.Fprintf(t.w, "%s:%d:%d: %s\n", e.Script, e.Pos.Line, e.Pos.Col, text); err != nil && t.err == nil {

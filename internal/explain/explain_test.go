@@ -75,7 +75,8 @@ func TestForPeople(t *testing.T) {
 	}
 	for _, want := range []string{
 		`test:2:4:     header :contains i;ascii-casemap: "hello" matches "hello"`,
-		"test:2:4:   header is true", "test:5:3: fileinto",
+		"test:2:4:   header is true", "test:5:3: fileinto\n",
+		`test:5:3:   => fileinto "Work/Ü" with flags \Seen`, "test:3:3:   => addheader X-Mark: yes",
 	} {
 		if !strings.Contains(trace.String(), want) {
 			t.Errorf("no %q in\n%s", want, trace.String())

@@ -61,6 +61,21 @@ func (r *Run) settle(c *Call, a action.Action) {
 // CancelKeep cancels the implicit keep without any action.
 func (r *Run) CancelKeep() { r.keep = false }
 
+// Asked gives the actions asked for so far, those of earlier scripts first. It
+// must not be changed.
+func (r *Run) Asked() []action.Action { return slices.Concat(r.earlier, r.actions) }
+
+// Withdraw takes back the actions of this script for which gone is true.
+func (r *Run) Withdraw(gone func(action.Action) bool) {
+	actions, origins := r.actions, r.origins
+	r.actions, r.origins = nil, nil
+	for i, a := range actions {
+		if !gone(a) {
+			r.actions, r.origins = append(r.actions, a), append(r.origins, origins[i])
+		}
+	}
+}
+
 // cancelsKeep tells whether an action takes the place of the implicit keep.
 func cancelsKeep(a action.Action) bool {
 	switch a := a.(type) {
@@ -70,6 +85,8 @@ func cancelsKeep(a action.Action) bool {
 		return !a.Copy
 	case *action.Pipe:
 		return !a.Copy
+	case *action.Notify:
+		return false
 	}
 	return true
 }
@@ -121,6 +138,15 @@ func merge(old, a action.Action, at Pos) (bool, error) {
 		if n, ok := a.(*action.Pipe); ok && old.Program == n.Program {
 			return false, fmt.Errorf("duplicate pipe \"%s\" action not allowed (previously triggered one was here: line %d)",
 				n.Program, at.Line)
+		}
+	case *action.Notify:
+		// Nobody is told twice: an address of the older one is told by that (RFC 5435
+		// section 3.8 leaves it to the method).
+		if n, ok := a.(*action.Notify); ok && old.Method == n.Method {
+			n.To = slices.DeleteFunc(n.To, func(r action.Recipient) bool {
+				return slices.ContainsFunc(old.To, func(o action.Recipient) bool { return EqualASCII(o.Address, r.Address) })
+			})
+			return len(n.To) == 0, nil
 		}
 	case *action.Discard:
 		if _, ok := a.(*action.Discard); ok {

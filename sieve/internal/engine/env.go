@@ -12,13 +12,14 @@ import (
 
 // Env is what a run knows of the world outside the message. It is read only.
 type Env struct {
-	Envelope  *message.Envelope // nil where there is none (imapsieve)
-	User      string            // the mail user's name
-	UserEmail string            // sieve_user_email: the user's own address, "" when unknown
-	Home      string            // the user's home directory
-	Flags     []string          // of the message: as it is stored, or as earlier scripts set them
-	Mailboxes Mailboxes         // nil: nothing is known of mailboxes
-	Programs  Programs          // nil: no program can be run
+	Envelope   *message.Envelope // nil where there is none (imapsieve)
+	User       string            // the mail user's name
+	UserEmail  string            // sieve_user_email: the user's own address, "" when unknown
+	Postmaster string            // postmaster_address, "" when unknown
+	Home       string            // the user's home directory
+	Flags      []string          // of the message: as it is stored, or as earlier scripts set them
+	Mailboxes  Mailboxes         // nil: nothing is known of mailboxes
+	Programs   Programs          // nil: no program can be run
 	// Items are environment items by name, in lower case ("location", "phase",
 	// "remote-host", "imap.user", "vnd.dovecot.config.x", …).
 	Items map[string]string
