@@ -1,0 +1,189 @@
+package ext
+
+import (
+	"fmt"
+	"net/mail"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"dovetail/sieve/internal/engine"
+)
+
+var _ = engine.Register(&engine.Extension{
+	Name: "date", Spec: "RFC 5260 sections 4 and 5",
+	Commands: []engine.Command{
+		{
+			Name: "date", Match: true, Test: compileDate,
+			Params: []engine.Param{
+				{Name: "header name", Kind: engine.String},
+				{Name: "date part", Kind: engine.String, Check: checkDatePart},
+				{Name: "key list", Kind: engine.StringList},
+			},
+			Tags: []engine.Tag{zoneTag, {Name: "originalzone", Group: zoneTag.Group}},
+		},
+		{
+			Name: "currentdate", Match: true, Test: compileCurrentdate,
+			Params: []engine.Param{
+				{Name: "date part", Kind: engine.String, Check: checkDatePart},
+				{Name: "key list", Kind: engine.StringList},
+			},
+			Tags: []engine.Tag{zoneTag},
+		},
+	},
+})
+
+var zoneTag = engine.Tag{
+	Name: "zone", Group: "ZONE", Param: &engine.Param{Name: "time zone", Kind: engine.String},
+	Apply: func(c *engine.Call, t *engine.TagUse) error {
+		if s, known := t.Str().Const(); known {
+			if _, ok := parseZone(s); !ok {
+				c.Warnf(t.Str().Pos, "specified :zone argument '%s' is not a valid timezone", s)
+			}
+		}
+		return nil
+	},
+}
+
+// dateParts are the parts of RFC 5260 section 4.2. A zero offset has a positive
+// sign in zone, and is Z in iso8601 (RFC 3339).
+var dateParts = map[string]func(t time.Time) string{
+	"year":    func(t time.Time) string { return fmt.Sprintf("%04d", t.Year()) },
+	"month":   layout("01"),
+	"day":     layout("02"),
+	"date":    layout("2006-01-02"),
+	"julian":  julian,
+	"hour":    layout("15"),
+	"minute":  layout("04"),
+	"second":  layout("05"),
+	"time":    layout("15:04:05"),
+	"iso8601": layout("2006-01-02T15:04:05Z07:00"),
+	"std11":   layout("Mon, 02 Jan 2006 15:04:05 -0700"),
+	"zone":    layout("-0700"),
+	"weekday": func(t time.Time) string { return strconv.Itoa(int(t.Weekday())) },
+}
+
+func layout(s string) func(time.Time) string {
+	return func(t time.Time) string { return t.Format(s) }
+}
+
+// julian is the Modified Julian Day of the date, whatever the time of day: days
+// since 1858-11-17, which was 40587 days before the day zero of Unix.
+func julian(t time.Time) string {
+	day := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	return strconv.FormatInt(day.Unix()/86400+40587, 10)
+}
+
+func checkDatePart(name string) error {
+	if dateParts[strings.ToLower(name)] == nil {
+		return fmt.Errorf("specified date part `%s' is not known", name)
+	}
+	return nil
+}
+
+// compileDate matches the date in each field of a name; a field without a date
+// that can be read is left out.
+func compileDate(c *engine.Call) (engine.Cond, error) {
+	c.WarnHeaderNames(0)
+	name, part, m, fields := c.Str(0), c.Str(1), c.Matcher(), c.Fields()
+	zone, original := zoneOf(c), c.Tag("originalzone") != nil
+	return func(r *engine.Run) (bool, error) {
+		format := dateParts[strings.ToLower(part.Eval(r))]
+		if format == nil {
+			return false, r.Fail(c.Pos, "specified date part `%s' is not known", part.Eval(r))
+		}
+		list, err := fields(r, name.Eval(r))
+		if err != nil {
+			return false, err
+		}
+		x := m.Begin(r)
+		for _, f := range list {
+			t, ok := parseDate(f.Value())
+			if !ok {
+				continue
+			}
+			if !original {
+				t = t.In(zone(r))
+			}
+			if err := x.Value(format(t)); err != nil {
+				return x.End(err)
+			}
+		}
+		return x.End(nil)
+	}, nil
+}
+
+// started is the time that currentdate tells: one and the same during a run.
+var started = engine.NewState(func() *time.Time { return &time.Time{} })
+
+func compileCurrentdate(c *engine.Call) (engine.Cond, error) {
+	part, m, zone := c.Str(0), c.Matcher(), zoneOf(c)
+	return func(r *engine.Run) (bool, error) {
+		format := dateParts[strings.ToLower(part.Eval(r))]
+		if format == nil {
+			return false, r.Fail(c.Pos, "specified date part `%s' is not known", part.Eval(r))
+		}
+		now := started.Of(r)
+		if now.IsZero() {
+			*now = r.Now()
+		}
+		return m.Match(r, format(now.In(zone(r))))
+	}, nil
+}
+
+// zoneOf gives the zone in which a test looks at dates: that of :zone, else, or
+// when that is none, the one of the server (RFC 5260 section 4.1).
+func zoneOf(c *engine.Call) func(r *engine.Run) *time.Location {
+	tag := c.Tag("zone")
+	return func(r *engine.Run) *time.Location {
+		if tag != nil {
+			if loc, ok := parseZone(tag.Str().Eval(r)); ok {
+				return loc
+			}
+		}
+		return r.Now().Location()
+	}
+}
+
+// parseZone reads an offset from UTC, +hhmm or -hhmm.
+func parseZone(s string) (*time.Location, bool) {
+	t, err := time.Parse("-0700", s)
+	if err != nil {
+		return nil, false
+	}
+	_, offset := t.Zone()
+	return time.FixedZone("", offset), true
+}
+
+// oldZones are the names of zones in dates (RFC 5322 section 4.3), in hours from UTC.
+var oldZones = map[string]string{
+	"UT": "+0000", "GMT": "+0000", "UTC": "+0000", "Z": "+0000", "EST": "-0500", "EDT": "-0400", "CST": "-0600",
+	"CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800", "PDT": "-0700",
+}
+
+var (
+	comment    = regexp.MustCompile(`\([^()]*\)`)
+	leapSecond = regexp.MustCompile(`(\d\d:\d\d):60\b`)
+)
+
+// parseDate reads the date of a field, in its own zone: the whole value, or in
+// a trace field what follows the last semicolon (RFC 5321 section 4.4).
+func parseDate(value string) (time.Time, bool) {
+	value = comment.ReplaceAllString(value, "")
+	if i := strings.LastIndexByte(value, ';'); i >= 0 {
+		value = value[i+1:]
+	}
+	value = strings.TrimSpace(value)
+	value = leapSecond.ReplaceAllString(value, "$1:59") // no clock here knows one
+	if i := strings.LastIndexAny(value, " \t"); i >= 0 {
+		zone := strings.ToUpper(value[i+1:])
+		if offset, ok := oldZones[zone]; ok {
+			value = value[:i+1] + offset
+		} else if strings.Trim(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+			value = value[:i+1] + "+0000" // as -0000: unknown
+		}
+	}
+	t, err := mail.ParseDate(value)
+	return t, err == nil
+}
