@@ -51,6 +51,25 @@ type Pipe struct {
 	Message *message.Message
 }
 
+// Notify sends a mail that tells somebody of the message (RFC 5435, RFC 5436;
+// vnd.dovecot.report). It never changes what becomes of the message itself: a
+// notification that fails is logged and lost.
+type Notify struct {
+	Method     string // what asks for it: "mailto" (enotify), "notify" (its draft), "report"
+	ID         string // of the draft's :id
+	Importance int    // 1 high, 2 normal, 3 low
+	From       string // envelope sender; "" is the null sender
+	To         []Recipient
+	Message    *message.Message // without X-Sieve, Message-ID, Date, To and Cc
+}
+
+// Recipient is one whom a notification goes to.
+type Recipient struct {
+	Name    string // display name in UTF-8, may be empty
+	Address string // addr-spec
+	Cc      bool
+}
+
 func (s *Store) Name() string {
 	if s.Mailbox == "" {
 		return "keep"
@@ -61,9 +80,16 @@ func (*Redirect) Name() string { return "redirect" }
 func (*Reject) Name() string   { return "reject" }
 func (*Discard) Name() string  { return "discard" }
 func (*Pipe) Name() string     { return "pipe" }
+func (n *Notify) Name() string {
+	if n.Method == "report" {
+		return "report"
+	}
+	return "notify"
+}
 
 func (*Store) sealed()    {}
 func (*Redirect) sealed() {}
 func (*Reject) sealed()   {}
 func (*Discard) sealed()  {}
 func (*Pipe) sealed()     {}
+func (*Notify) sealed()   {}
