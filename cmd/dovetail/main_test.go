@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -17,9 +18,19 @@ func TestMain(m *testing.M) {
 // The scripts in testdata run the program as a user would. UPDATE_SCRIPTS=1 in the
 // environment writes what they now print into them.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", Cmds: map[string]func(*testscript.TestScript, bool, []string){
+	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "", Setup: mailUser, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"status": status,
 	}})
+}
+
+// mailUser sets $MAILUID to a user that mail can belong to, who can read $WORK.
+func mailUser(env *testscript.Env) error {
+	uid := os.Geteuid()
+	if uid == 0 {
+		uid = 12345
+	}
+	env.Setenv("MAILUID", strconv.Itoa(uid))
+	return errors.Join(os.Chmod(filepath.Dir(env.WorkDir), 0o755), os.Chmod(env.WorkDir, 0o755))
 }
 
 // status N COMMAND ARG... runs a command that must end with status N.

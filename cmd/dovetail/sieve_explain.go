@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -29,6 +30,9 @@ the message cannot be read, 67 no such user, 75 temporary failure, 78 broken
 configuration.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if address == "" {
+				return cli.Usage(errors.New("flag --user is needed: whose mail is it?"))
+			}
 			if format != "text" && format != "json" {
 				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", format))
 			}
@@ -51,7 +55,6 @@ configuration.`,
 	f.StringVarP(&address, "user", "u", "", "recipient: an address or a user's name")
 	f.StringVarP(&sender, "from", "f", "", "envelope sender (default: the message's Return-Path, Sender or From)")
 	f.StringVar(&format, "format", "text", "text, or json for one object without the steps")
-	_ = cmd.MarkFlagRequired("user") // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -66,7 +69,7 @@ func runExplain(cmd *cobra.Command, d *delivery.Deliverer, m *message.Message, a
 	if format == "text" {
 		trace = tracer.Trace
 	}
-	tx := &delivery.Transaction{From: sender, Recipients: []*delivery.Recipient{r}, Message: m, Trace: true}
+	tx := &delivery.Transaction{From: sender, Recipients: []*delivery.Recipient{r}, Message: m}
 	res, chain, err := d.Explain(cmd.Context(), tx, r, trace)
 	if err != nil {
 		return err

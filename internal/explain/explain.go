@@ -187,7 +187,7 @@ func (t *Tracer) Trace(e sieve.Event) {
 	case sieve.EventAction:
 		text = "  => " + sentence(element(e.Action))
 	case sieve.EventEdit:
-		text = strings.TrimSpace("  => " + e.Name + " " + e.Text)
+		text = "  => " + strings.TrimSpace(e.Name+" "+e.Text)
 	}
 	if _, err := fmt.Fprintf(t.w, "%s:%d:%d: %s\n", e.Script, e.Pos.Line, e.Pos.Col, text); err != nil && t.err == nil {
 		t.err = err
