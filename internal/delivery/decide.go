@@ -64,7 +64,7 @@ func (d *Deliverer) Explain(ctx context.Context, tx *Transaction, r *Recipient, 
 // not end the server.
 func (d *Deliverer) run(ctx context.Context, chain *Chain, u *userdb.User, j *Job, trace Trace) (res *sieve.Result) {
 	env := &sieve.Env{
-		Envelope: &j.Envelope, User: u.Name, UserEmail: j.UserEmail, Home: u.Home,
+		Envelope: &j.Envelope, User: u.Name, UserEmail: j.UserEmail, Postmaster: d.Executor.Postmaster, Home: u.Home,
 		Mailboxes: ownedMailboxes{j.Store, j.Owner}, Programs: d.Programs.forUser(u, j.Envelope),
 		Items: d.Settings.EnvironmentItems, Now: d.Executor.Now, Trace: trace,
 	}

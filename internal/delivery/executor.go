@@ -31,6 +31,8 @@ type Sender interface {
 //     does a pipe that fails when the message is stored nowhere. Where nothing at
 //     all has happened yet, a temporary failure of the redirect is a temporary
 //     error instead, and the MTA tries again.
+//   - Notifications go last, and not at all when the MTA will try again: they must
+//     neither be sent twice nor change what becomes of the message.
 type Executor struct {
 	Flush         func(ctx context.Context, files []fsx.File) error
 	Sender        Sender // nil: nothing can be sent
@@ -59,6 +61,7 @@ type Job struct {
 
 	stores   []*action.Store
 	later    []action.Action
+	notices  []*action.Notify
 	pending  []mailstore.Pending
 	relies   []mailstore.Pending // of other jobs, whose file ours is a link to
 	received time.Time
@@ -71,6 +74,7 @@ type Outcome struct {
 	Warnings []error  // what did not work and was not to matter (pipe :try, a redirect that would loop)
 	Stored   []string // mailboxes
 	Sent     []string // addresses redirected to, programs piped to
+	Notified []string // addresses that a notification was sent to; no trace of the message itself
 	Rejected bool
 }
 
@@ -94,6 +98,11 @@ func (x *Executor) Execute(ctx context.Context, jobs []*Job) {
 		if j.Outcome.Err == nil {
 			x.leave(ctx, j)
 		}
+		if j.Outcome.Err == nil || j.Outcome.Rejected {
+			for _, n := range j.notices {
+				x.notify(ctx, j, n)
+			}
+		}
 	}
 }
 
@@ -113,7 +122,7 @@ func eachJob(jobs []*Job, step func(*Job) error) {
 // plan sorts the actions: what is stored, merged by mailbox, and what comes later.
 func (x *Executor) plan(j *Job) {
 	cancelled, looped := false, false
-	j.stores, j.later = nil, nil
+	j.stores, j.later, j.notices = nil, nil, nil
 	for _, a := range j.Actions {
 		switch a := a.(type) {
 		case *action.Store:
@@ -133,6 +142,8 @@ func (x *Executor) plan(j *Job) {
 		case *action.Reject:
 			j.later = append(j.later, a)
 			cancelled = true
+		case *action.Notify:
+			j.notices = append(j.notices, a)
 		case *action.Discard:
 			cancelled = true
 		}

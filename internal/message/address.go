@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"fmt"
+	"mime"
 	"strings"
 )
 
@@ -191,4 +192,19 @@ func (p *addressScanner) sourceRoute() bool {
 // address literal.
 func validDomain(d string) bool {
 	return d != "" && (d[0] == '[' || d[0] != '.' && d[len(d)-1] != '.' && !strings.Contains(d, ".."))
+}
+
+// FormatMailbox gives an address with its display name as it stands in a header
+// field: the name quoted, or encoded (RFC 2047) where it is not ASCII. Without a
+// name it is the addr-spec alone.
+func FormatMailbox(name, addrSpec string) string {
+	if name == "" {
+		return addrSpec
+	}
+	if printableASCII(name) {
+		name = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+	} else {
+		name = mime.QEncoding.Encode("utf-8", name)
+	}
+	return name + " <" + addrSpec + ">"
 }

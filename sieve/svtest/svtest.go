@@ -39,6 +39,9 @@ import (
 // user is whose mail the tests deliver.
 const user = "testsuite-mail-user@example.org"
 
+// postmaster sends what no user does.
+const postmaster = "postmaster@example.com"
+
 // defaultMessage is the message before any test_set.
 const defaultMessage = "From: sender@example.com\nTo: recipient@example.org\nSubject: Frop!\n\nFriep!\n"
 
@@ -101,7 +104,7 @@ func Run(ctx context.Context, file string, o Options) (*Report, error) {
 		boxes: &mailboxes{Store: mem.New()},
 	}
 	s.env = &engine.Env{
-		Envelope: &s.envelope, User: user, Home: s.dir, Mailboxes: s.boxes, Programs: programs{s}, Now: o.Now,
+		Envelope: &s.envelope, User: user, Postmaster: postmaster, Home: s.dir, Mailboxes: s.boxes, Programs: programs{s}, Now: o.Now,
 		Items: map[string]string{"name": "Pigeonhole Sieve", "version": "dovetail", "location": "MS", "phase": "post"},
 	}
 	if host, err := os.Hostname(); err == nil {
@@ -138,7 +141,7 @@ func (s *suite) executor() *delivery.Executor {
 		Flush:        func(context.Context, []fsx.File) error { return nil },
 		Sender:       sender{s},
 		Hostname:     s.env.Items["host"],
-		Postmaster:   "postmaster@example.com",
+		Postmaster:   postmaster,
 		RedirectFrom: s.setting("sieve_redirect_envelope_from"),
 		Now:          s.opts.Now,
 	}
