@@ -1,0 +1,3 @@
+require ["enotify", "variables"];
+set "scheme" "xmpp";
+notify "${scheme}:tim@example.com";
