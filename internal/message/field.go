@@ -1,11 +1,8 @@
 package message
 
 import (
-	"io"
 	"mime"
 	"strings"
-
-	"github.com/emersion/go-message/charset"
 )
 
 // Field is one header field. Its raw text is kept to the byte.
@@ -50,7 +47,8 @@ func RawField(name, value string) Field {
 func (f Field) Raw() string { return f.raw }
 
 // Value gives the text after the colon, unfolded (RFC 5322 section 2.2.3) and
-// without white space at both ends, not decoded. A Field without a name has none.
+// without white space at both ends, not decoded. A tab that begins a folded line
+// comes out as a space, as with Dovecot. A Field without a name has none.
 func (f Field) Value() string {
 	if f.Name == "" {
 		return ""
@@ -62,26 +60,11 @@ func (f Field) Value() string {
 	return strings.Trim(v, " \t\r\n")
 }
 
-var unfold = strings.NewReplacer("\r\n", "", "\n", "")
+var unfold = strings.NewReplacer("\r\n\t", " ", "\n\t", " ", "\r\n", "", "\n", "")
 
 // Decoded gives Value with its encoded words (RFC 2047) as UTF-8. What cannot
 // be decoded stays as it is.
 func (f Field) Decoded() string { return DecodeWords(f.Value()) }
-
-// DecodeWords gives s with its encoded words (RFC 2047) as UTF-8; s itself where that fails.
-func DecodeWords(s string) string {
-	if !strings.Contains(s, "=?") {
-		return s
-	}
-	dec := mime.WordDecoder{CharsetReader: func(label string, r io.Reader) (io.Reader, error) {
-		return charset.Reader(label, r)
-	}}
-	d, err := dec.DecodeHeader(s)
-	if err != nil {
-		return s
-	}
-	return d
-}
 
 // parseFields cuts a header into its fields, up to the empty line.
 func parseFields(head string) []Field {

@@ -18,7 +18,12 @@ var _ = engine.Register(&engine.Extension{
 		},
 		Key: func(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
 			equal := u.Comparator.Equal
-			return func(_ *engine.Run, value string) bool { return equal(value, key) }, nil
+			return func(_ *engine.Run, value string) bool {
+				if value == "" { // equal to nothing but itself, with i;ascii-numeric too
+					return key == ""
+				}
+				return equal(value, key)
+			}, nil
 		},
 	}},
 })
