@@ -71,6 +71,10 @@ func (p *pending) Publish() error {
 		return mailerr.FromErrno(fmt.Errorf("publishing into %s: %w", p.folder.name, err))
 	}
 	p.path, p.state = path, published
+	if p.file != nil { // flushed before; many recipients need many descriptors
+		_ = p.file.Close()
+		p.file = nil
+	}
 	p.counted = p.store.countMessage(p.folder, p.size, 1)
 	return nil
 }

@@ -2,9 +2,14 @@ package maildir
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"testing"
+
+	"dovetail/internal/fsx"
 )
 
 func TestSubscribe(t *testing.T) {
@@ -44,6 +49,34 @@ func TestSubscribe(t *testing.T) {
 				t.Errorf("lock left: %v", err)
 			}
 		})
+	}
+}
+
+// thief takes the lock away while the old file is read.
+type thief struct{ fsx.OS }
+
+func (thief) OpenFile(name string, flag int, perm fs.FileMode) (fsx.File, error) {
+	if flag&os.O_CREATE == 0 && strings.HasSuffix(name, "/subscriptions") {
+		if err := os.Remove(name + lockSuffix); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(name+lockSuffix, []byte("other"), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return fsx.OS{}.OpenFile(name, flag, perm)
+}
+
+func TestSubscribeWithoutLock(t *testing.T) {
+	s, home := inHome(t, func(o *Options) { o.FS = thief{} })
+	mustMakeDirs(t, home, "Maildir")
+	file := home + "/Maildir/subscriptions"
+	mustWrite(t, file, "a\n")
+	if err := s.Subscribe(context.Background(), "b"); !errors.Is(err, errLockLost) {
+		t.Errorf("error %v", err)
+	}
+	if text, lock := mustRead(t, file), mustRead(t, file+lockSuffix); text != "a\n" || lock != "other" {
+		t.Errorf("file %q, lock %q", text, lock)
 	}
 }
 
