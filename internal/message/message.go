@@ -37,6 +37,8 @@ type Message struct {
 	fields []Field
 	head   string // the header as one text, the empty line included
 	body   *body
+
+	structure structure
 }
 
 // Parse makes a message of raw, which may have LF or CRLF line ends, and keeps
@@ -75,9 +77,11 @@ func headerLen(lf []byte) int {
 func (m *Message) Fields() []Field { return m.fields }
 
 // Header gives the fields called name (in any case), first to last.
-func (m *Message) Header(name string) iter.Seq[Field] {
+func (m *Message) Header(name string) iter.Seq[Field] { return fieldsNamed(m.fields, name) }
+
+func fieldsNamed(fields []Field, name string) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
-		for _, f := range m.fields {
+		for _, f := range fields {
 			if strings.EqualFold(f.Name, name) && !yield(f) {
 				return
 			}

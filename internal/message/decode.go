@@ -1,0 +1,171 @@
+package message
+
+import (
+	"bufio"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/emersion/go-message/charset"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// ErrEncoding says that a content cannot be read, since its transfer encoding is unknown.
+var ErrEncoding = errors.New("unknown content transfer encoding")
+
+// Open reads the content with its transfer encoding undone (RFC 2045 section 6),
+// and text as UTF-8, with U+FFFD for what is none. A broken encoding is read as
+// far as possible, text in an unknown charset as if it were UTF-8. The error is
+// ErrEncoding.
+func (p *Part) Open() (io.Reader, error) {
+	r, err := p.decoded()
+	if err != nil {
+		return nil, err
+	}
+	label, labelled := p.media.Param("charset")
+	if typ, _ := p.media.Parts(); typ != "text" && typ != "message" && !(labelled && p.IsText()) {
+		return r, nil
+	}
+	switch strings.ToLower(label) {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+	default:
+		if converted, err := charset.Reader(label, r); err == nil {
+			return converted, nil
+		}
+	}
+	return unicode.UTF8.NewDecoder().Reader(r), nil
+}
+
+// decoded undoes the transfer encoding.
+func (p *Part) decoded() (io.Reader, error) {
+	encoding := ""
+	for f := range p.Header("Content-Transfer-Encoding") {
+		encoding = strings.ToLower(strings.TrimSpace(stripComments(f.Value())))
+		break
+	}
+	r := p.OpenRaw()
+	switch encoding {
+	case "", "7bit", "8bit", "binary":
+		return r, nil
+	case "quoted-printable":
+		return &qpReader{in: bufio.NewReader(r)}, nil
+	case "base64":
+		return base64.NewDecoder(base64.RawStdEncoding, &base64Filter{in: r}), nil
+	}
+	return nil, fmt.Errorf("%w %q", ErrEncoding, encoding)
+}
+
+// base64Filter leaves the characters of base64 and ends at the first "=", so that
+// what is broken can be decoded: RFC 2045 section 6.8 has all others ignored.
+type base64Filter struct {
+	in  io.Reader
+	end bool
+}
+
+func (f *base64Filter) Read(p []byte) (int, error) {
+	for !f.end {
+		n, err := f.in.Read(p)
+		kept := 0
+		for _, c := range p[:n] {
+			if c == '=' {
+				f.end = true
+				break
+			}
+			if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' {
+				p[kept] = c
+				kept++
+			}
+		}
+		if kept > 0 || err != nil {
+			return kept, err
+		}
+	}
+	return 0, io.EOF
+}
+
+// qpReader undoes quoted-printable (RFC 2045 section 6.7). What is no valid
+// escape stays as it is, where the reader of the standard library gives up.
+type qpReader struct {
+	in   *bufio.Reader
+	line []byte // decoded, not yet read
+	err  error
+}
+
+func (q *qpReader) Read(p []byte) (int, error) {
+	for len(q.line) == 0 {
+		if q.err != nil {
+			return 0, q.err
+		}
+		var piece []byte
+		piece, q.err = q.in.ReadSlice('\n')
+		if errors.Is(q.err, bufio.ErrBufferFull) {
+			q.err = nil
+			piece = q.whole(piece)
+		}
+		q.line = decodeQP(piece)
+	}
+	n := copy(p, q.line)
+	q.line = q.line[n:]
+	return n, nil
+}
+
+// whole adds to a piece of a line the rest of an escape that it cuts.
+func (q *qpReader) whole(piece []byte) []byte {
+	piece = append([]byte(nil), piece...)
+	for n := len(piece); n > 0 && (piece[n-1] == '=' || n > 1 && piece[n-2] == '='); n = len(piece) {
+		c, err := q.in.ReadByte()
+		if err != nil {
+			break
+		}
+		if piece = append(piece, c); c == '\n' {
+			break
+		}
+	}
+	return piece
+}
+
+// decodeQP decodes a line in place.
+func decodeQP(line []byte) []byte {
+	end := len(line)
+	newline := end > 0 && line[end-1] == '\n'
+	if newline {
+		// White space at the end of a line is not of the content (rule 3).
+		for end--; end > 0 && strings.IndexByte(" \t\r", line[end-1]) >= 0; end-- {
+		}
+	}
+	out := make([]byte, 0, len(line))
+	for i := 0; i < end; i++ {
+		switch c := line[i]; {
+		case c != '=':
+			out = append(out, c)
+		case i == end-1: // a soft line break
+			newline = false
+		case i+2 < end && unhex(line[i+1]) >= 0 && unhex(line[i+2]) >= 0:
+			out = append(out, byte(unhex(line[i+1])<<4|unhex(line[i+2])))
+			i += 2
+		default:
+			out = append(out, c)
+		}
+	}
+	if newline {
+		out = append(out, '\n')
+	}
+	return out
+}
+
+// ReadBounded reads at most max bytes and tells whether that was all. Text is cut
+// at a character's border. What was read before an error stands.
+func ReadBounded(r io.Reader, limit int) (s string, whole bool, err error) {
+	var b strings.Builder
+	_, err = io.Copy(&b, io.LimitReader(r, int64(limit)+1))
+	s = b.String()
+	if len(s) <= limit {
+		return s, true, err
+	}
+	for limit > 0 && s[limit]&0xc0 == 0x80 {
+		limit--
+	}
+	return s[:limit], false, err
+}
