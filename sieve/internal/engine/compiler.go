@@ -153,19 +153,17 @@ func (c *Compiler) Require(pos Pos, name string) error {
 		return c.Errorf(pos, "require command: failed to load Sieve capability '%s': "+
 			"its use is restricted to global scripts", name)
 	}
+	for _, y := range c.loaded {
+		if slices.Contains(y.Excludes, name) || slices.Contains(x.Excludes, y.Name) {
+			return c.Errorf(pos, "require command: the %s extension cannot be used together with the %s extension", name, y.Name)
+		}
+	}
 	for _, implied := range x.Implies {
 		if y := c.engine.exts[implied]; y != nil {
 			c.load(y)
 		}
 	}
 	c.load(x)
-	for _, y := range c.loaded {
-		if y.Conflicts != nil {
-			if err := y.Conflicts(c); err != nil {
-				return c.Errorf(pos, "%w", err)
-			}
-		}
-	}
 	return nil
 }
 

@@ -10,9 +10,10 @@ import (
 // is data: the engine links it, gates it by require and calls its functions.
 // The base language is an Extension without a Name, in parts.
 type Extension struct {
-	Name    string   // as in require; "" is always in effect
-	Spec    string   // where it is specified, e.g. "RFC 5228 section 4.1"
-	Implies []string // capabilities that come with it
+	Name     string   // as in require; "" is always in effect
+	Spec     string   // where it is specified, e.g. "RFC 5228 section 4.1"
+	Implies  []string // capabilities that come with it
+	Excludes []string // capabilities that it cannot stand beside, whichever comes first
 
 	// Base extensions are in effect without require, though they may be required.
 	Base bool
@@ -32,8 +33,6 @@ type Extension struct {
 	Variables    VariableSource  // finds the variables that commands write to
 	Configs      []Configuration // what it reads from the settings
 
-	// Conflicts checks the capabilities in effect after a require; the error is reported at it.
-	Conflicts func(c *Compiler) error
 	// Start is called before a script runs that has the extension in effect; its
 	// error is a runtime error of the script (it cannot run in this place).
 	Start func(r *Run) error

@@ -24,7 +24,7 @@ type matchKey struct {
 }
 
 // prepareMatch finds match type and comparator of a call, by default :is and
-// i;ascii-casemap, and prepares the constant keys.
+// i;ascii-casemap, and makes the matcher.
 func (call *Call) prepareMatch() error {
 	use := &MatchUse{Type: call.matchTypes["is"], Comparator: call.comparators[cmp.Or(call.Command.Comparator, "i;ascii-casemap")]}
 	pos := call.Pos
@@ -41,21 +41,38 @@ func (call *Call) prepareMatch() error {
 			use.Param, _ = t.Str().Const()
 		}
 	}
+	m, err := call.newMatcher(pos, use, call.Strs(len(call.Command.Params)-1))
+	call.match = m
+	return err
+}
+
+// NewMatcher makes a matcher for a command that has not Match set: with a match
+// type in effect by its name, a comparator, and any keys.
+func (call *Call) NewMatcher(matchType, comparator string, keys ...*Str) (*Matcher, error) {
+	use := &MatchUse{Type: call.matchTypes[matchType], Comparator: call.comparators[comparator]}
+	if use.Type == nil || use.Comparator == nil {
+		return nil, call.Errorf(call.Pos, "the %s needs the match type :%s and the comparator '%s'",
+			call.describe(), matchType, comparator)
+	}
+	return call.newMatcher(call.Pos, use, keys)
+}
+
+// newMatcher prepares the constant keys; pos is where the match type stands.
+func (call *Call) newMatcher(pos Pos, use *MatchUse, keys Strs) (*Matcher, error) {
 	if use.Type.Check != nil {
 		if err := use.Type.Check(call, use); err != nil {
-			return call.Errorf(pos, "%w", err)
+			return nil, call.Errorf(pos, "%w", err)
 		}
 	}
 	m := &Matcher{use: use, pos: call.Pos, command: call.Command}
-	for _, s := range call.Strs(len(call.Command.Params) - 1) {
+	for _, s := range keys {
 		k, err := call.prepareKey(use, s)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		m.keys = append(m.keys, k)
 	}
-	call.match = m
-	return nil
+	return m, nil
 }
 
 func (call *Call) prepareKey(use *MatchUse, s *Str) (matchKey, error) {
