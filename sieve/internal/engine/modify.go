@@ -23,8 +23,13 @@ func (call *Call) Modify() func(r *Run, value string) string {
 }
 
 // AddressPart gives the part of an address that this call compares; its command
-// has AddressPart set.
-func (call *Call) AddressPart() *AddressPart { return call.part }
+// has AddressPart set. Counting counts the addresses, whatever part is asked for.
+func (call *Call) AddressPart() *AddressPart {
+	if call.match != nil && call.match.UsesCount() {
+		return call.parts["all"]
+	}
+	return call.part
+}
 
 // EnvItem gives an item of the environment known to the extensions in effect;
 // false for one that nobody knows.
