@@ -46,7 +46,10 @@ func (s *Store) checkQuota(ctx context.Context, f folder, size int64) error {
 	}
 	limit, used, err := s.usage(ctx)
 	if err != nil {
-		return fmt.Errorf("asking for the quota: %w", err)
+		// A folder that cannot be looked into must not stop all mail: Dovecot too
+		// "saves anyway". What cannot be stored says so itself.
+		s.warn(fmt.Errorf("asking for the quota, and storing all the same: %w", err))
+		return ctx.Err()
 	}
 	if s.quota.exceeded(limit, used, rule, size) {
 		return mailerr.QuotaFull(s.user, s.quota.Tempfail)

@@ -187,6 +187,25 @@ func TestQuotaErrors(t *testing.T) {
 	}
 }
 
+// Where the quota cannot be found out mail is stored all the same, with a warning.
+func TestQuotaUnknown(t *testing.T) {
+	q, err := ParseQuota([]string{"*:bytes=1"}, "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var warned []error
+	s, home := inHome(t, func(o *Options) { o.Quota, o.Warn = q, func(err error) { warned = append(warned, err) } })
+	mustMakeDirs(t, home, "Maildir/maildirsize") // a directory cannot be read
+	if err := s.CheckQuota(t.Context(), "INBOX", 6); err != nil || len(warned) != 1 {
+		t.Errorf("error %v, warnings %v", err, warned)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.CheckQuota(ctx, "INBOX", 6); err == nil {
+		t.Error("no error when the context has ended")
+	}
+}
+
 // Abort takes the line back that Publish added.
 func TestQuotaAfterAbort(t *testing.T) {
 	q, err := ParseQuota([]string{"*:bytes=1000"}, "")

@@ -122,7 +122,7 @@ is printed with file, line and key. Exit status: 0, or 78 when there are errors.
 // checkParts finds what only the parts themselves know to be wrong.
 func checkParts(c *config.Config) error {
 	_, userErr := cli.Resolver(c, "lmtp")
-	_, storeErr := cli.Stores(c, nil)
+	_, storeErr := cli.Stores(c, nil, nil)
 	_, sieveErr := cli.Engine(c)
 	return errors.Join(userErr, storeErr, sieveErr)
 }

@@ -150,7 +150,7 @@ func defaults(t *testing.T) *config.Config {
 
 func TestStores(t *testing.T) {
 	c := defaults(t)
-	stores, err := Stores(c, nil)
+	stores, err := Stores(c, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestStores(t *testing.T) {
 		t.Errorf("got %+v, %v", l, err)
 	}
 	c.Mail.QuotaRules = []string{"nonsense"}
-	if _, err := Stores(c, nil); mailerr.ExitCode(err) != mailerr.ExConfig {
+	if _, err := Stores(c, nil, nil); mailerr.ExitCode(err) != mailerr.ExConfig {
 		t.Errorf("got %v", err)
 	}
 }

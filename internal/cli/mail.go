@@ -21,8 +21,9 @@ func Location(u *userdb.User, location string) (maildir.Location, error) {
 	return l.With(u.Fields)
 }
 
-// Stores gives a function that opens the mail of a user.
-func Stores(c *config.Config, cache *maildir.Cache) (func(u *userdb.User, location string) (*maildir.Store, error), error) {
+// Stores gives a function that opens the mail of a user. Warn is told of what went
+// wrong there without harm to the mail; it may be nil.
+func Stores(c *config.Config, cache *maildir.Cache, warn func(error)) (func(u *userdb.User, location string) (*maildir.Store, error), error) {
 	quota, err := quotaOf(c, c.Mail.QuotaRules)
 	if err != nil {
 		return nil, badConfig(err)
@@ -38,10 +39,14 @@ func Stores(c *config.Config, cache *maildir.Cache) (func(u *userdb.User, locati
 				return nil, userdb.Fault(fmt.Errorf("quota of %s: %w", u.Name, err))
 			}
 		}
-		return maildir.Open(maildir.Options{
+		o := maildir.Options{
 			Location: l, Home: u.Home, Separator: c.Mail.Separator, Prefix: c.Mail.Prefix, User: u.Name,
 			Quota: quota, Cache: cache, LockTimeout: c.Mail.MaxLockTimeout,
-		})
+		}
+		if warn != nil {
+			o.Warn = func(err error) { warn(fmt.Errorf("mail of %s: %w", u.Name, err)) }
+		}
+		return maildir.Open(o)
 	}, nil
 }
 

@@ -33,7 +33,7 @@ func Delivery(c *config.Config, service string, log *slog.Logger) (*delivery.Del
 	if err != nil {
 		return nil, err
 	}
-	stores, err := cli.Stores(c, maildir.NewCache())
+	stores, err := cli.Stores(c, maildir.NewCache(), func(err error) { log.Warn("mail store", "error", err) })
 	if err != nil {
 		return nil, err
 	}
