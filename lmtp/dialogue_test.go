@@ -92,7 +92,7 @@ func startDialogue(t *testing.T, lines []string) *dialogue {
 			case "faults":
 				config.Limits.Faults = n
 			case "memory":
-				config.Limits.SpoolMemory = n
+				config.Limits.SpoolMemory, config.Limits.LargeSpools = n, -1
 			case "spooldir":
 				config.Limits.SpoolDir = value
 			case "addr":

@@ -24,8 +24,9 @@
 // # Sessions
 //
 // A session that has nothing to do holds one read buffer of 16 KiB. A message is
-// kept in memory up to Limits.SpoolMemory, then in an unnamed file; the memory
-// comes from a pool that all sessions share and goes back after the message.
+// kept in memory up to Limits.SpoolMemory, a few at a time up to
+// Limits.LargeMemory, then in an unnamed file; the memory comes from a pool that
+// all sessions share and goes back after the message.
 // Replies are written together when the client's pipelined commands are all
 // read, and after each message.
 //

@@ -36,7 +36,7 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input string) {
 		rec := newRecorder()
 		config := testConfig(rec)
-		config.Limits.MessageSize, config.Limits.SpoolMemory, config.Limits.SpoolDir = 10000, 100, t.TempDir()
+		config.Limits.MessageSize, config.Limits.SpoolMemory, config.Limits.LargeSpools, config.Limits.SpoolDir = 10000, 100, -1, t.TempDir()
 		client, server := net.Pipe()
 		ended := make(chan struct{})
 		go func() {

@@ -18,6 +18,8 @@ type Limits struct {
 
 	SpoolMemory int    // bytes of a message kept in memory; 128 KiB
 	SpoolDir    string // folder of what is beyond; the system's temporary folder
+	LargeSpools int    // messages at the same time that may have LargeMemory before that; 8, negative: none
+	LargeMemory int    // bytes of such a message kept in memory; 2 MiB
 }
 
 // withDefaults gives l with its zero fields set.
@@ -31,6 +33,8 @@ func (l Limits) withDefaults() Limits {
 	def(&l.WriteTimeout, 5*time.Minute)
 	def(&l.Grace, time.Minute)
 	def(&l.SpoolMemory, 128<<10)
+	def(&l.LargeSpools, 8)
+	def(&l.LargeMemory, 2<<20)
 	l.Line = min(l.Line, readBuffer)
 	return l
 }

@@ -61,7 +61,12 @@ func (s *Server) Configure(c Config) {
 		c.NewID = randomID
 	}
 	set := &settings{Config: c}
-	set.spools.New = func() any { return message.NewSpool(c.Limits.SpoolDir, c.Limits.SpoolMemory) }
+	large := message.NewBuffers(max(c.Limits.LargeSpools, 0), c.Limits.LargeMemory)
+	set.spools.New = func() any {
+		spool := message.NewSpool(c.Limits.SpoolDir, c.Limits.SpoolMemory)
+		spool.Large = large
+		return spool
+	}
 	s.current.Store(set)
 }
 

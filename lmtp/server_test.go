@@ -422,7 +422,7 @@ func TestTransactionContextEnds(t *testing.T) {
 func TestSpoolFails(t *testing.T) {
 	rec := newRecorder()
 	config := testConfig(rec)
-	config.Limits.SpoolMemory = 1000
+	config.Limits.SpoolMemory, config.Limits.LargeSpools = 1000, -1
 	config.Limits.SpoolDir = filepath.Join(t.TempDir(), "missing")
 	d := serveDialogue(t, New(config), rec, tcpAddr(1))
 	d.hello()
@@ -448,7 +448,7 @@ func TestBigMessages(t *testing.T) {
 		return make([]error, len(tx.Recipients))
 	}}
 	config := testConfig(take)
-	config.Limits.SpoolMemory, config.Limits.SpoolDir = 64<<10, dir
+	config.Limits.SpoolMemory, config.Limits.LargeSpools, config.Limits.SpoolDir = 64<<10, -1, dir
 	d := serveDialogue(t, New(config), rec, tcpAddr(1))
 	d.hello()
 	long := strings.Repeat("long line ", 100<<10)

@@ -36,6 +36,8 @@ sieve_before = ["%[3]s/sieve.d"]
 sieve_extensions = "+vnd.dovecot.pipe"
 sieve_global_extensions = "+editheader"
 sieve_pipe_bin_dir = "%[3]s/bin"
+[submission]
+sendmail = ""
 [log]
 format = "json"
 `, uid, gid, d.dir, mailLocation)

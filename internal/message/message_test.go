@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -156,5 +157,55 @@ func TestHeaderWithoutEndIsBounded(t *testing.T) {
 	}
 	if len(sm.head) > MaxHeader || sm.Size() != int64(len(raw)) {
 		t.Errorf("spooled: header of %d bytes, size %d", len(sm.head), sm.Size())
+	}
+}
+
+// A message has the same bytes whatever memory it went through.
+func TestSpoolWithLargeBuffers(t *testing.T) {
+	large := NewBuffers(1, 500)
+	for size := 90; size < 2000; size += 53 {
+		text := "A: b\n\n" + strings.Repeat("0123456789\n", size/11)
+		for _, taken := range []bool{false, true} {
+			var other *Spool
+			if taken { // by another session
+				other = NewSpool(t.TempDir(), 10)
+				other.Large = large
+				for range 2 {
+					if _, err := other.Write(make([]byte, 9)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			s := NewSpool(t.TempDir(), 100)
+			s.Large = large
+			for range 2 { // the second message after the first
+				for chunk := range slices.Chunk([]byte(text), 37) {
+					if _, err := s.Write(chunk); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if inFile := s.file != nil; inFile != (taken && len(text) > 100 || len(text) > 500) {
+					t.Errorf("%d bytes, buffer taken %v: in a file %v", len(text), taken, inFile)
+				}
+				m, err := s.Message()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := read(t, m.Open()); got != text {
+					t.Fatalf("%d bytes came back as %d", len(text), len(got))
+				}
+				if err := s.Reset(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if taken {
+				if err := other.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(large.free) != 1 {
+				t.Fatal("the large buffer was not given back")
+			}
+		}
 	}
 }

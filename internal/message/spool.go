@@ -14,8 +14,11 @@ import (
 //
 // The Message made of a Spool reads from it: Reset and Close end its life.
 type Spool struct {
+	Large *Buffers // where more memory comes from before a file is made; may be nil
+
 	dir   string
 	bound int
+	small []byte // mem before a large buffer took its place; nil without one
 	mem   []byte
 	file  *os.File // nil while all is in memory; then mem holds what is not yet written
 	size  int64    // bytes already in file
@@ -28,7 +31,7 @@ func NewSpool(dir string, bound int) *Spool { return &Spool{dir: dir, bound: bou
 
 // Write appends p. Its errors are those of the spool file.
 func (s *Spool) Write(p []byte) (int, error) {
-	if len(s.mem)+len(p) > s.bound && len(s.mem) > 0 {
+	if len(s.mem)+len(p) > s.room() && len(s.mem) > 0 && !s.enlarge(len(p)) {
 		if err := s.flush(); err != nil {
 			return 0, err
 		}
@@ -36,6 +39,27 @@ func (s *Spool) Write(p []byte) (int, error) {
 	s.mem = append(s.mem, p...)
 	s.lines += int64(bytes.Count(p, []byte{'\n'}))
 	return len(p), nil
+}
+
+// room gives the bytes that memory takes before a file is needed.
+func (s *Spool) room() int {
+	if s.small != nil {
+		return cap(s.mem)
+	}
+	return s.bound
+}
+
+// enlarge moves on to a large buffer, if one is free, and tells whether n more bytes fit.
+func (s *Spool) enlarge(n int) bool {
+	if s.Large == nil || s.small != nil || s.file != nil {
+		return false
+	}
+	large := s.Large.take()
+	if large == nil {
+		return false
+	}
+	s.small, s.mem = s.mem[:0], append(large, s.mem...)
+	return len(s.mem)+n <= cap(s.mem)
 }
 
 // Size gives the bytes written so far.
@@ -87,7 +111,7 @@ func (s *Spool) Message() (*Message, error) {
 
 // readHeader reads the header from the spool file, more of it as long as its end is not seen.
 func (s *Spool) readHeader() ([]byte, error) {
-	for n := int64(64 << 10); ; n *= 4 {
+	for n := int64(8 << 10); ; n *= 4 {
 		buf := make([]byte, min(n, s.size, MaxHeader+1))
 		if _, err := s.file.ReadAt(buf, 0); err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("reading the spool file: %w", err)
@@ -99,15 +123,19 @@ func (s *Spool) readHeader() ([]byte, error) {
 	}
 }
 
-// Reset empties the Spool for the next message; the memory is kept for it.
+// Reset empties the Spool for the next message; memory up to the bound is kept for it.
 func (s *Spool) Reset() error {
 	err := s.Close()
 	s.mem, s.size, s.lines = s.mem[:0], 0, 0
 	return err
 }
 
-// Close frees the spool file.
+// Close frees the spool file and gives a large buffer back.
 func (s *Spool) Close() error {
+	if s.small != nil {
+		s.Large.give(s.mem)
+		s.mem, s.small = s.small, nil
+	}
 	if s.file == nil {
 		return nil
 	}
@@ -115,6 +143,37 @@ func (s *Spool) Close() error {
 	s.file = nil
 	return err
 }
+
+// Buffers is a bounded store of large buffers, shared by the Spools of a server:
+// few sessions at a time have a big message under way, and those need no file.
+type Buffers struct {
+	free chan []byte // nil stands for one not made yet
+	size int
+}
+
+// NewBuffers makes a store of up to n buffers of size bytes.
+func NewBuffers(n, size int) *Buffers {
+	b := &Buffers{free: make(chan []byte, n), size: size}
+	for range n {
+		b.free <- nil
+	}
+	return b
+}
+
+// take gives an empty buffer; nil when all are in use.
+func (b *Buffers) take() []byte {
+	select {
+	case buf := <-b.free:
+		if buf == nil {
+			buf = make([]byte, 0, b.size)
+		}
+		return buf
+	default:
+		return nil
+	}
+}
+
+func (b *Buffers) give(buf []byte) { b.free <- buf[:0] }
 
 // LFWriter hands on what is written to it with every CRLF as LF. A CR at the
 // end of the last Write is kept back: call Flush at the end.
