@@ -1,6 +1,7 @@
 // Package peer starts the mail servers that dovetail works beside, for tests
 // and for the benchmark: Dovecot 2.3 of this machine (StartDovecot), Dovecot
-// 2.4 from a folder of its own (StartDovecot24), and Exim (StartExim).
+// 2.4 from a folder of its own (StartDovecot24), Exim (StartExim), and
+// PostgreSQL (StartPostgres).
 //
 // Each runs in a fresh folder, on ports of its own on the loopback interface,
 // without any configuration of the machine, and is stopped when the test ends.
@@ -38,6 +39,7 @@ const (
 	Dovecot24  = "dovecot24"
 	Exim4      = "exim"
 	Pigeonhole = "pigeonhole-suite"
+	PostgreSQL = "postgresql"
 )
 
 // Need skips the test, with the reason, unless everything named is there. With
@@ -77,6 +79,10 @@ func missing(name string) string {
 	case Pigeonhole:
 		install = "scripts/pigeonhole-suite fetches it"
 		files = []string{PigeonholeSuite()}
+	case PostgreSQL:
+		if postgresProgram("postgres") == "" {
+			return "PostgreSQL is not installed; " + install
+		}
 	default:
 		return "unknown to the peer package"
 	}

@@ -22,6 +22,7 @@ type Process struct {
 	output *os.File
 	done   chan struct{} // closed when it has ended
 	err    error         // of Wait, valid after done
+	quit   syscall.Signal
 }
 
 // StartProcess starts a server that stays in the foreground; its output goes to
@@ -29,11 +30,23 @@ type Process struct {
 // have been running.
 func StartProcess(t T, output, program string, args ...string) *Process {
 	t.Helper()
+	return startProcess(t, output, how{quit: syscall.SIGTERM}, program, args...)
+}
+
+// how says how a server is started and stopped.
+type how struct {
+	attr *syscall.SysProcAttr
+	quit syscall.Signal // ends it in an orderly manner
+}
+
+func startProcess(t T, output string, h how, program string, args ...string) *Process {
+	t.Helper()
 	out, err := os.OpenFile(output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	p := &Process{cmd: exec.Command(program, args...), output: out, done: make(chan struct{})}
+	p := &Process{cmd: exec.Command(program, args...), output: out, done: make(chan struct{}), quit: h.quit}
+	p.cmd.SysProcAttr = h.attr
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Env = append(os.Environ(), "LC_ALL=C")
 	if err := p.cmd.Start(); err != nil {
@@ -61,13 +74,14 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Stop ends the server by SIGTERM and waits. Stopping it again does nothing.
+// Stop ends the server in an orderly manner and waits. Stopping it again does
+// nothing.
 func (p *Process) Stop(t T) {
 	t.Helper()
 	if !p.Running() {
 		return
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Process.Signal(p.quit)
 	select {
 	case <-p.done:
 	case <-time.After(stopTimeout):

@@ -1,0 +1,66 @@
+// Package sqlite keeps a state store in one file of SQLite: the default.
+//
+// The file is in WAL mode (two more files, NAME-wal and NAME-shm, stand beside it
+// while it is in use), and every change is synced to disk before it counts.
+// Processes of one machine may share it, those of several machines may not: it
+// must not lie on a network file system. A process waits for the others up to
+// ten seconds.
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"dovetail/internal/state/table"
+)
+
+var dialect = table.Dialect{
+	Schema: []string{
+		`CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID`,
+		`CREATE INDEX IF NOT EXISTS seen_expires ON seen (expires)`,
+	},
+	Seen: `SELECT 1 FROM seen WHERE key = ?1 AND expires > ?2`,
+	Claim: `INSERT INTO seen (key, expires) VALUES (?1, ?2)
+		ON CONFLICT (key) DO UPDATE SET expires = excluded.expires WHERE seen.expires <= ?3`,
+	Mark:      `INSERT INTO seen (key, expires) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET expires = excluded.expires`,
+	Release:   `DELETE FROM seen WHERE key = ?1`,
+	Sweep:     `DELETE FROM seen WHERE expires <= ?1`,
+	SweepSome: `DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires <= ?1 LIMIT 4)`,
+}
+
+// busyTimeout is how long one process waits for another one's change.
+const busyTimeout = 10 * time.Second
+
+// Open gives the store in the file path, which is made when it is missing, with
+// its folder. It is opened at the first use, so that an error of the file is
+// one of that use.
+func Open(path string, now func() time.Time) (*table.Store, error) {
+	if path == "" {
+		return nil, errors.New("state: no file is named")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	// An error shows again, and better, when the file is opened.
+	_ = os.MkdirAll(filepath.Dir(abs), 0o750)
+	options := url.Values{
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)"},
+		"_txlock": {"immediate"}, // never read first and then find that another process wrote
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: abs, RawQuery: options.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	// One connection is enough: SQLite has one writer, and who waits for it in
+	// here waits in order.
+	db.SetMaxOpenConns(1)
+	return table.New(db, dialect, now), nil
+}
