@@ -29,12 +29,12 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// build builds all programs as `make build` does.
+// build builds the programs that deliver, as `make build` does.
 func build(dir string) error {
 	if err := os.Chmod(dir, 0o755); err != nil { // mail users run them too
 		return err
 	}
-	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/...")
+	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/dovetail-lmtpd", "./cmd/dovetail-lda")
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

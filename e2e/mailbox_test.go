@@ -48,6 +48,9 @@ func messagesIn(t *testing.T, dir string) []stored {
 	}
 	var messages []stored
 	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
 		path := filepath.Join(dir, e.Name())
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -35,8 +35,9 @@ type site struct {
 
 	// The configuration, written by write. Userdb is the table [userdb], extra
 	// holds further lines by table ("" is the top level).
-	userdb string
-	extra  map[string]string
+	userdb   string
+	extra    map[string]string
+	noCreate bool // lda_mailbox_autocreate is off
 
 	server *peer.Process
 	log    string
@@ -162,7 +163,7 @@ hostname = "mail.example.org"
 %[1]s
 [mail]
 mail_location = %[2]q
-lda_mailbox_autocreate = true
+lda_mailbox_autocreate = %[10]t
 %[3]s
 [lmtp]
 listen = ["unix:%[4]s"]
@@ -183,7 +184,8 @@ sieve_pipe_bin_dir = "%[7]s/bin"
 %[9]s
 [state]
 url = "sqlite:%[7]s/state.db"
-`, s.extra[""], s.location, s.extra["mail"], s.socket, s.extra["lmtp"], s.userdb, s.dir, s.extra["sieve"], s.extra["submission"]), 0o644)
+`, s.extra[""], s.location, s.extra["mail"], s.socket, s.extra["lmtp"], s.userdb, s.dir, s.extra["sieve"], s.extra["submission"],
+		!s.noCreate), 0o644)
 }
 
 // start writes the configuration, starts dovetail-lmtpd and waits until it answers.

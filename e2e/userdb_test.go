@@ -30,7 +30,7 @@ func TestDovecotStops(t *testing.T) {
 			}
 			refusal(t, s.deliver("nobody", letter), 550, "5.1.1")
 
-			d.Stop(t)
+			d.Halt()
 			refusal(t, s.deliver("user1", letter), 451, "4.3.0")
 			refusal(t, s.deliver("nobody", letter), 451, "4.3.0")
 			e.Send("a@example.net", []string{"user2@example.org", "nobody@example.org"}, letter)

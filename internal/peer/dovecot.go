@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 const dovecotProgram = "/usr/sbin/dovecot"
@@ -145,6 +146,20 @@ func (d *Dovecot) begin(o DovecotOptions, command ...string) {
 	d.t.Cleanup(func() { d.checkLog(o.AllowLog) })
 	d.start = command
 	d.Start()
+}
+
+// Halt stops the server and all that its master has left, as systemd does: an
+// auth process goes on for as long as somebody is connected to it.
+func (d *Dovecot) Halt() {
+	d.t.Helper()
+	pids, err := tree(d.PID())
+	if err != nil {
+		d.t.Fatalf("looking for Dovecot's processes: %v", err)
+	}
+	d.Stop(d.t)
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 }
 
 // Start starts the server again after it was stopped.

@@ -22,7 +22,9 @@ type EximOptions struct {
 	LMTPSocket string
 	// Command takes that mail instead of LMTPSocket, one recipient at a time, on
 	// standard input and as MailUID: the transport's command. Exit statuses 67
-	// and 77 bounce, the other ones of sysexits.h defer.
+	// and 77 bounce, the other ones of sysexits.h defer. Mail waits for RunQueue,
+	// since this Exim cannot become another user by itself. The message begins with
+	// an mbox "From " line.
 	Command string
 	// BatchMax is the transport's batch_max; the default is 200.
 	BatchMax int
@@ -61,6 +63,8 @@ smtp_accept_max = 200
 smtp_accept_queue_per_connection = 100000
 smtp_accept_max_per_connection = 100000
 remote_max_parallel = 8
+{{if .Command}}queue_only
+{{end -}}
 qualify_domain = {{.LocalDomain}}
 keep_environment =
 log_selector = +smtp_confirmation
@@ -83,7 +87,6 @@ lmtp:
 {{- if .Command}}
   driver = pipe
   command = {{.Command}}
-  message_prefix =
   message_suffix =
   delivery_date_add
   envelope_to_add
