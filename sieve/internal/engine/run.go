@@ -38,6 +38,8 @@ type Run struct {
 	log      syntax.Diagnostics
 	fields   map[string][]*Field // header fields looked at, by name
 	fieldsOf *message.Message    // whose they are
+	part     *message.Part       // that a loop over parts has reached
+	limitOf  *message.Structure  // that was logged as not whole
 }
 
 // Decided names the rule that decided about the message.
