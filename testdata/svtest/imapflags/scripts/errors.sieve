@@ -1,0 +1,4 @@
+require ["imapflags"];
+mark "x";
+setflag "var" "\\Seen";
+if hasflag "\\Seen" { keep; }
