@@ -47,6 +47,7 @@ type Mail struct {
 	Autosubscribe         bool          `toml:"lda_mailbox_autosubscribe"`
 	OriginalRecipientHead string        `toml:"lda_original_recipient_header" check:"fieldname"` // where dovetail-lda finds the original recipient
 	CopyWithHardlinks     bool          `toml:"maildir_copy_with_hardlinks"`
+	Fsync                 string        `toml:"mail_fsync" oneof:"optimized always never"`
 	MaxLockTimeout        time.Duration `toml:"mail_max_lock_timeout" max:"3600000000000"` // 0: Dovecot's own two minutes
 	QuotaRules            []string      `toml:"quota_rule" check:"quota"`
 	QuotaGrace            string        `toml:"quota_grace" check:"grace"` // by which the last message may exceed the limit
@@ -147,6 +148,7 @@ func Defaults() *Config {
 		Mail: Mail{
 			Location:          "maildir:~/Maildir",
 			CopyWithHardlinks: true,
+			Fsync:             "optimized",
 			QuotaGrace:        maildir.DefaultGrace,
 			FirstValidUID:     500,
 		},

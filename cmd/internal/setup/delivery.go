@@ -4,6 +4,7 @@ package setup
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -109,7 +110,7 @@ func scriptPath(setting string) string {
 
 func executor(c *config.Config, log *slog.Logger) *delivery.Executor {
 	return &delivery.Executor{
-		Flush:         fsx.NewFlusher(fsx.DefaultGroupAbove).Flush,
+		Flush:         flush(c.Mail.Fsync),
 		Sender:        sender(c, log),
 		AutoCreate:    c.Mail.Autocreate,
 		AutoSubscribe: c.Mail.Autosubscribe,
@@ -119,6 +120,19 @@ func executor(c *config.Config, log *slog.Logger) *delivery.Executor {
 		Postmaster:    c.PostmasterAddress,
 		Now:           time.Now,
 	}
+}
+
+// flush gives what makes files durable (mail_fsync): "optimized" may join many
+// flushes into one of the whole file system, "always" never does, "never" leaves
+// it to the kernel, for tests and for mail that may be lost.
+func flush(setting string) func(context.Context, []fsx.File) error {
+	switch setting {
+	case "never":
+		return func(ctx context.Context, _ []fsx.File) error { return ctx.Err() }
+	case "always":
+		return fsx.NewFlusher(0).Flush
+	}
+	return fsx.NewFlusher(fsx.DefaultGroupAbove).Flush
 }
 
 // sender builds the way out; nil where there is none.
