@@ -159,12 +159,20 @@ func (c *Compiler) Require(pos Pos, name string) error {
 		}
 	}
 	for _, implied := range x.Implies {
-		if y := c.engine.exts[implied]; y != nil {
+		if y := c.engine.known[implied]; y != nil {
 			c.load(y)
 		}
 	}
 	c.load(x)
 	return nil
+}
+
+// CanRequire tells whether there is a capability that may be put into effect in
+// the middle of a script: one that changes how strings are read may not. Require
+// can still refuse it, beside another that excludes it.
+func (c *Compiler) CanRequire(name string) bool {
+	x := c.engine.exts[name]
+	return c.Has(name) || x != nil && x.Strings == nil && (c.global || !c.engine.global[name])
 }
 
 // baseCommand tells what kind of thing the base language calls by this name.

@@ -57,7 +57,8 @@ type Options struct {
 // Engine compiles scripts. It is immutable and safe for concurrent use.
 type Engine struct {
 	base     []*Extension          // without a name, always in effect
-	exts     map[string]*Extension // all that can be required, by name
+	known    map[string]*Extension // all with a name
+	exts     map[string]*Extension // those that can be required
 	global   map[string]bool       // those for global scripts only
 	index    map[*Extension]int    // place of each extension in a Program's set
 	configs  []any                 // parsed settings, by Config
@@ -88,6 +89,7 @@ func New(o Options) (*Engine, error) {
 			e.base = append(e.base, x)
 		}
 	}
+	e.known = byName
 	e.enable(byName, o)
 	for _, x := range o.Extra {
 		if x.Name != "" {

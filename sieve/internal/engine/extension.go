@@ -75,11 +75,11 @@ type Command struct {
 	Op func(*Call) (Op, error)
 	// Test compiles a use as a test.
 	Test func(*Call) (Cond, error)
-	// Fold tells a test's value where it is known at compile time, from those of
-	// its subtests compiled so far; more tells whether others follow, which are not
+	// Fold tells a test's value where it is known at compile time, from the call
+	// and its Tests compiled so far; more tells whether others follow, which are not
 	// looked at once the value is known. A block whose test is known to be false is
 	// not compiled at all.
-	Fold func(tests []*SubTest, more bool) (value, known bool)
+	Fold func(c *Call, more bool) (value, known bool)
 	// Unreached tells that a call is never run, so that its tests and block need no look.
 	Unreached func(*Call) bool
 }

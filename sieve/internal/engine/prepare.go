@@ -55,7 +55,7 @@ func (call *Call) fold(more bool) (value, known bool) {
 	if call.Command.Fold == nil {
 		return false, false
 	}
-	return call.Command.Fold(call.Tests, more)
+	return call.Command.Fold(call, more)
 }
 
 // newCall looks up the command of a node; nil when there is none.

@@ -34,10 +34,10 @@ func compileUntil(v bool) func(*engine.Call) (engine.Cond, error) {
 }
 
 // foldUntil knows the value when one test is known to be v, or all to be not v.
-func foldUntil(v bool) func([]*engine.SubTest, bool) (bool, bool) {
-	return func(tests []*engine.SubTest, more bool) (bool, bool) {
+func foldUntil(v bool) func(*engine.Call, bool) (bool, bool) {
+	return func(c *engine.Call, more bool) (bool, bool) {
 		all := !more
-		for _, t := range tests {
+		for _, t := range c.Tests {
 			if t.Known && t.Value == v {
 				return v, true
 			}

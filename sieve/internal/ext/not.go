@@ -6,8 +6,8 @@ var _ = engine.Register(&engine.Extension{
 	Spec: "RFC 5228 section 5.8",
 	Commands: []engine.Command{{
 		Name: "not", Subtests: engine.OneTest, Test: compileNot,
-		Fold: func(tests []*engine.SubTest, _ bool) (bool, bool) {
-			return len(tests) == 1 && !tests[0].Value, len(tests) == 1 && tests[0].Known
+		Fold: func(c *engine.Call, _ bool) (bool, bool) {
+			return len(c.Tests) == 1 && !c.Tests[0].Value, len(c.Tests) == 1 && c.Tests[0].Known
 		},
 	}},
 })

@@ -16,6 +16,6 @@ func constant(v bool) func(*engine.Call) (engine.Cond, error) {
 	}
 }
 
-func known(v bool) func([]*engine.SubTest, bool) (bool, bool) {
-	return func([]*engine.SubTest, bool) (bool, bool) { return v, true }
+func known(v bool) func(*engine.Call, bool) (bool, bool) {
+	return func(*engine.Call, bool) (bool, bool) { return v, true }
 }
