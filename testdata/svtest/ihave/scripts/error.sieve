@@ -1,0 +1,4 @@
+require ["ihave", "variables"];
+set "what" "ihave";
+if true { error "cannot do ${what}"; }
+discard;

@@ -1,0 +1,3 @@
+require "ihave";
+if ihave ["fileinto", "vnd.example.none"] { discard; }
+fileinto "a";

@@ -1,0 +1,2 @@
+require "ihave";
+if ihave ["fileinto", "vnd.example.none"] { fileinto "a"; } else { discard; }

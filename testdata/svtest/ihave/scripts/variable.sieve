@@ -1,0 +1,3 @@
+require ["ihave", "variables"];
+set "a" "fileinto";
+if ihave "${a}" { discard; }
