@@ -119,6 +119,24 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// Of two copies the disk may take the first and not the second: none is left then.
+func TestFullDiskSecondCopy(t *testing.T) {
+	s, dir := full(t, "size=1M")
+	s.file(filepath.Join(s.dir, "sieve.d/10_copy.sieve"), "require [\"editheader\", \"fileinto\", \"copy\", \"mailbox\"];\n"+
+		"fileinto :copy :create \"Lists\";\naddheader \"X-Mark\" \"second\";\n", 0o644)
+	s.start()
+	if err := s.deliver("bert", letter); err != nil { // makes the folders
+		t.Fatal(err)
+	}
+	fill(t, dir, 56<<10)
+	if err := s.deliver("bert", letter+strings.Repeat("A line of the letter, one of many.\r\n", 1000)); !temporary(err) {
+		t.Errorf("answer %v", err)
+	}
+	s.count("bert", "Lists", 1)
+	s.count("bert", "INBOX", 1)
+	s.sound("bert", 0)
+}
+
 // The same when the directory has no inode left, which is what making a file or
 // a folder needs.
 func TestNoInodes(t *testing.T) {
@@ -195,7 +213,8 @@ func TestFullSpool(t *testing.T) {
 	disk(t, spool, "size=64k")
 	s.extra["lmtp"] = fmt.Sprintf("spool_dir = %q\nspool_memory = \"8k\"\n", spool)
 	s.start()
-	err := s.deliver("bert", letter+strings.Repeat("A line of the letter, one of many.\r\n", 10000))
+	big := strings.Repeat("A line of the letter, one of many.\r\n", 200_000) // 7 MB: more than any session keeps in memory
+	err := s.deliver("bert", letter+big)
 	if !temporary(err) {
 		t.Errorf("answer %v", err)
 	}

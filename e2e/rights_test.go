@@ -19,6 +19,10 @@ import (
 func TestOwners(t *testing.T) {
 	s := newSite(t, peer.OwnUIDs(3))
 	s.siteScripts()
+	s.global = "+editheader +vnd.dovecot.execute"
+	s.extra["sieve"] = fmt.Sprintf("sieve_execute_bin_dir = %q\n", filepath.Join(s.dir, "bin"))
+	s.file(filepath.Join(s.dir, "sieve.d/30_execute.sieve"),
+		"require \"vnd.dovecot.execute\";\nexecute :pipe \"sa-learn-ham.sh\" [\"executed\"];\n", 0o644)
 	s.script(testdata(t, "site/dovecot.sieve"), "user1", "user2")
 	s.start()
 	var to []string
@@ -33,7 +37,7 @@ func TestOwners(t *testing.T) {
 		}
 	}
 	ran := map[string]bool{}
-	for _, run := range s.runs("sa-learn-spam.sh") {
+	for _, run := range append(s.runs("sa-learn-spam.sh"), s.runs("sa-learn-ham.sh")...) {
 		line, _, _ := strings.Cut(run, "\n")
 		ran[line] = true
 	}
@@ -45,10 +49,10 @@ func TestOwners(t *testing.T) {
 		s.count(u.Name, "Spam", spam)
 		s.count(u.Name, "INBOX", inbox)
 		checkOwner(t, s.home(u.Name), u)
-		want := fmt.Sprintf("uid=%[1]d gid=%[1]d groups=%[1]d USER=%[2]s HOME=%[3]s SENDER=a@example.net RECIPIENT=%[2]s@example.org args=",
+		as := fmt.Sprintf("uid=%[1]d gid=%[1]d groups=%[1]d USER=%[2]s HOME=%[3]s SENDER=a@example.net RECIPIENT=%[2]s@example.org args=",
 			u.UID, u.Name, s.home(u.Name))
-		if !ran[want] {
-			t.Errorf("the program did not run as\n%s\nbut as %v", want, slices.Sorted(maps.Keys(ran)))
+		if !ran[as] || !ran[as+"executed"] {
+			t.Errorf("the programs did not run as\n%s\nbut as %q", as, slices.Sorted(maps.Keys(ran)))
 		}
 		s.sound(u.Name, 0)
 	}

@@ -37,7 +37,8 @@ type site struct {
 	// holds further lines by table ("" is the top level).
 	userdb   string
 	extra    map[string]string
-	noCreate bool // lda_mailbox_autocreate is off
+	global   string // sieve_global_extensions
+	noCreate bool   // lda_mailbox_autocreate is off
 
 	server *peer.Process
 	log    string
@@ -49,7 +50,7 @@ func newSite(t *testing.T, users []peer.User) *site {
 	t.Helper()
 	peer.Need(t, peer.Root)
 	dir := peer.Dir(t)
-	s := &site{t: t, dir: dir, users: users, location: siteLocation, extra: map[string]string{},
+	s := &site{t: t, dir: dir, users: users, location: siteLocation, global: "+editheader", extra: map[string]string{},
 		socket: filepath.Join(dir, "lmtp"), log: filepath.Join(dir, "lmtpd.log"), learned: filepath.Join(dir, "learned")}
 	s.homes = peer.Homes(t, filepath.Join(dir, "home"), users)
 	s.passwdFile()
@@ -176,7 +177,7 @@ lmtp_add_received_header = false
 [sieve]
 sieve = "~/.dovecot.sieve"
 sieve_before = ["%[7]s/sieve.d"]
-sieve_global_extensions = "+editheader"
+sieve_global_extensions = %[11]q
 sieve_extensions = "+vnd.dovecot.pipe +vnd.dovecot.environment"
 sieve_pipe_bin_dir = "%[7]s/bin"
 %[8]s
@@ -185,7 +186,7 @@ sieve_pipe_bin_dir = "%[7]s/bin"
 [state]
 url = "sqlite:%[7]s/state.db"
 `, s.extra[""], s.location, s.extra["mail"], s.socket, s.extra["lmtp"], s.userdb, s.dir, s.extra["sieve"], s.extra["submission"],
-		!s.noCreate), 0o644)
+		!s.noCreate, s.global), 0o644)
 }
 
 // start writes the configuration, starts dovetail-lmtpd and waits until it answers.
