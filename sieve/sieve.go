@@ -32,6 +32,8 @@ type (
 	Env = engine.Env
 	// Mailboxes tells a run about mailboxes.
 	Mailboxes = engine.Mailboxes
+	// Metadata reads annotations for a run.
+	Metadata = engine.Metadata
 	// Programs runs programs for a run.
 	Programs = engine.Programs
 	// ProgramCall asks for a program to be run.

@@ -20,6 +20,9 @@ type Env struct {
 	Flags      []string          // of the message: as it is stored, or as earlier scripts set them
 	Mailboxes  Mailboxes         // nil: nothing is known of mailboxes
 	Programs   Programs          // nil: no program can be run
+	Metadata   Metadata          // nil: there are no annotations
+	// SpecialUse gives the special uses of mailboxes (RFC 6154), e.g. `\Junk`, by their names.
+	SpecialUse map[string][]string
 	// Items are environment items by name, in lower case ("location", "phase",
 	// "remote-host", "imap.user", "vnd.dovecot.config.x", …).
 	Items map[string]string
@@ -32,6 +35,13 @@ type Env struct {
 // namespace's separator.
 type Mailboxes interface {
 	Exists(ctx context.Context, name string) (bool, error)
+}
+
+// Metadata reads annotations (RFC 5464).
+type Metadata interface {
+	// Annotation gives the value of an annotation, named in lower case, of a mailbox
+	// that exists, or of the server for the empty name; false when there is none.
+	Annotation(ctx context.Context, mailbox, name string) (value string, ok bool, err error)
 }
 
 // ProgramKind tells which command asks for a program; each kind has its own directory.
