@@ -55,6 +55,11 @@ func (s *suite) extension() *engine.Extension {
 			},
 			{Name: "test_message_print", Op: s.command(s.testMessagePrint)},
 			{Name: "test_mailbox_create", Params: []engine.Param{str("mailbox")}, Op: s.command(s.testMailboxCreate)},
+			{
+				Name: "test_imap_metadata_set", Params: []engine.Param{str("annotation"), str("value")},
+				Tags: []engine.Tag{{Name: "mailbox", Param: &engine.Param{Name: "mailbox", Kind: engine.String, Check: engine.CheckMailbox}}},
+				Op:   s.command(s.testMetadataSet),
+			},
 			{Name: "test_binary_save", Params: []engine.Param{str("binary")}, Op: s.command(s.testBinarySave)},
 			{Name: "test_binary_load", Params: []engine.Param{str("binary")}, Op: s.command(s.testBinaryLoad)},
 		},

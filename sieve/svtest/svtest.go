@@ -71,6 +71,8 @@ type suite struct {
 	boxes    *mailboxes
 	outbox   []sent
 
+	annotations annotations
+
 	script   *engine.Program            // compiled by the last test_script_compile
 	saved    map[string]*engine.Program // by test_binary_save
 	errors   []string                   // logged since the log was cleared
@@ -101,10 +103,10 @@ func Run(ctx context.Context, file string, o Options) (*Report, error) {
 		ctx: ctx, opts: o, dir: filepath.Dir(abs),
 		report: &Report{File: file, ExpectFailure: o.ExpectFailure, needs: map[string]bool{}},
 		set:    map[string]string{}, saved: map[string]*engine.Program{}, executed: map[action.Action]bool{},
-		boxes: &mailboxes{Store: mem.New()},
+		boxes: &mailboxes{Store: mem.New()}, annotations: annotations{},
 	}
 	s.env = &engine.Env{
-		Envelope: &s.envelope, User: user, Postmaster: postmaster, Home: s.dir, Mailboxes: s.boxes, Programs: programs{s}, Now: o.Now,
+		Envelope: &s.envelope, User: user, Postmaster: postmaster, Home: s.dir, Mailboxes: s.boxes, Metadata: s.annotations, Programs: programs{s}, Now: o.Now,
 		Items: map[string]string{"name": "Pigeonhole Sieve", "version": "dovetail", "location": "MS", "phase": "post"},
 	}
 	if host, err := os.Hostname(); err == nil {

@@ -54,7 +54,7 @@ func TestRunnerFails(t *testing.T) {
 		{name: "save before compile", text: `test_binary_save "x";`, want: "no compiled script"},
 		{
 			name: "script fails to compile", text: `test "a" { if not test_script_compile "s.sieve" { test_fail "no"; } }`,
-			scripts: map[string]string{"s.sieve": `require "special-use"; keep;`}, want: "FAILED: no", needs: "special-use",
+			scripts: map[string]string{"s.sieve": `require "extlists"; keep;`}, want: "FAILED: no", needs: "extlists",
 		},
 		{name: "missing script", text: `test "a" { if test_script_compile "none" { test_fail "compiled"; } if not test_error :contains "no such file" { test_fail "wrong error"; } }`},
 		{
@@ -141,7 +141,7 @@ func TestPrint(t *testing.T) {
 func TestRunFiles(t *testing.T) {
 	good := write(t, `test "a" { }`, nil)
 	bad := write(t, `test "a" { test_fail "x"; }`, nil)
-	unfinished := write(t, `require "special-use";`, nil)
+	unfinished := write(t, `require "extlists";`, nil)
 	var out strings.Builder
 	passed, failed, err := RunFiles(t.Context(), &out, []string{good, bad, unfinished, "/nonexistent"}, Options{})
 	if passed != 1 || failed != 3 || err != nil {
@@ -151,7 +151,7 @@ func TestRunFiles(t *testing.T) {
 	if last := lines[len(lines)-1]; last != "1 passed, 3 failed" {
 		t.Errorf("last line %q", last)
 	}
-	for _, want := range []string{"PASS " + good, "FAIL " + bad, "needs special-use", "FAIL " + unfinished, "FAIL /nonexistent"} {
+	for _, want := range []string{"PASS " + good, "FAIL " + bad, "needs extlists", "FAIL " + unfinished, "FAIL /nonexistent"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
