@@ -70,6 +70,7 @@ func (s *suite) execute(actions []action.Action, keep *action.Store, original *m
 func (s *suite) testResultReset(r *engine.Run, _ *engine.Call) error {
 	s.reset(r)
 	s.outbox = nil
+	r.SetMessage(r.Original()) // edits are forgotten, too
 	return nil
 }
 
