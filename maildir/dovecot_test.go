@@ -3,6 +3,7 @@ package maildir_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -265,13 +266,29 @@ func compareEntries(t *testing.T, s *maildir.Store, d *setup) {
 	}
 }
 
+// inboxLast gives the mailboxes in an order that Dovecot 2.4 can take: with
+// mailbox_directory_name it finds no INBOX before another folder was made.
+func inboxLast[T any](byMailbox map[string]T) []string {
+	names := slices.Sorted(maps.Keys(byMailbox))
+	slices.SortStableFunc(names, func(a, b string) int {
+		switch mailstore.Inbox {
+		case a:
+			return 1
+		case b:
+			return -1
+		}
+		return 0
+	})
+	return names
+}
+
 // What Dovecot writes is read as Dovecot means it.
 func TestWeReadDovecots(t *testing.T) {
 	withDovecot(t, func(t *testing.T, d *setup) {
 		c := peer.IMAP(t, d.IMAPAddr, user)
 		raw := "From: a@example.net\r\nSubject: x\r\n\r\nbody\r\n"
-		for mailbox, flags := range delivered {
-			name := d.inNamespace(mailbox)
+		for _, mailbox := range inboxLast(delivered) {
+			flags, name := delivered[mailbox], d.inNamespace(mailbox)
 			if mailbox != mailstore.Inbox {
 				if err := c.Create(name, nil).Wait(); err != nil {
 					t.Fatal(err)
