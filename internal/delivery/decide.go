@@ -68,6 +68,9 @@ func (d *Deliverer) run(ctx context.Context, chain *Chain, u *userdb.User, j *Jo
 		Mailboxes: ownedMailboxes{j.Store, j.Owner}, Programs: d.Programs.forUser(u, j.Envelope),
 		Items: d.Settings.EnvironmentItems, Now: d.Executor.Now, Trace: trace,
 	}
+	if d.Executor.State != nil {
+		env.Seen = memory{d.Executor.State}
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			res = &sieve.Result{
@@ -91,7 +94,7 @@ func (d *Deliverer) run(ctx context.Context, chain *Chain, u *userdb.User, j *Jo
 func (d *Deliverer) job(tx *Transaction, r *Recipient, store mailstore.Store, m *message.Message) Job {
 	env := message.Envelope{From: tx.From, To: r.Address, OrigTo: orElse(r.OrigTo, r.Address), Auth: tx.Auth}
 	return Job{
-		Store: store, Owner: ownerOf(r.User), Default: r.Mailbox, UserEmail: d.Settings.UserEmail,
+		Store: store, Owner: ownerOf(r.User), User: r.User.Name, Default: r.Mailbox, UserEmail: d.Settings.UserEmail,
 		Original: m, Envelope: env, Pipe: d.Programs.pipe(r.User, env),
 	}
 }

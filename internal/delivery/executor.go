@@ -31,16 +31,22 @@ type Sender interface {
 //     does a pipe that fails when the message is stored nowhere. Where nothing at
 //     all has happened yet, a temporary failure of the redirect is a temporary
 //     error instead, and the MTA tries again.
-//   - Notifications go last, and not at all when the MTA will try again: they must
+//   - What is done once (a redirect, an answer to the sender) is claimed in State
+//     just before it is done, and released when it surely was not. A State that
+//     fails stops no redirect, but every answer. A redirect made before is not
+//     made again and leaves the implicit keep in force.
+//   - Answers and notifications go last, and not at all when the MTA will try again: they must
 //     neither be sent twice nor change what becomes of the message.
 type Executor struct {
 	Flush         func(ctx context.Context, files []fsx.File) error
-	Sender        Sender // nil: nothing can be sent
-	AutoCreate    bool   // lda_mailbox_autocreate
-	AutoSubscribe bool   // lda_mailbox_autosubscribe
-	Hardlinks     bool   // maildir_copy_with_hardlinks
-	RejectByReply bool   // answer every reject with a refusal, send no mail (dovecot-lda -e)
-	RedirectFrom  string // sieve_redirect_envelope_from; "" is "sender"
+	Sender        Sender        // nil: nothing can be sent
+	AutoCreate    bool          // lda_mailbox_autocreate
+	AutoSubscribe bool          // lda_mailbox_autosubscribe
+	Hardlinks     bool          // maildir_copy_with_hardlinks
+	RejectByReply bool          // answer every reject with a refusal, send no mail (dovecot-lda -e)
+	RedirectFrom  string        // sieve_redirect_envelope_from; "" is "sender"
+	State         State         // nil: nothing is remembered
+	RedirectOnce  time.Duration // sieve_redirect_duplicate_period; 0: redirects are not remembered
 	Hostname      string
 	Postmaster    string           // postmaster_address
 	Now           func() time.Time // clock
@@ -50,6 +56,7 @@ type Executor struct {
 type Job struct {
 	Store     mailstore.Store
 	Owner     Owner
+	User      string // whose mail it is, for what is remembered
 	Default   string // mailbox of keep; "" is INBOX
 	Envelope  message.Envelope
 	UserEmail string // sieve_user_email, may be empty
@@ -61,7 +68,9 @@ type Job struct {
 
 	stores   []*action.Store
 	later    []action.Action
+	answers  []*action.Respond
 	notices  []*action.Notify
+	dropped  bool // an action other than a redirect cancels the implicit keep
 	pending  []mailstore.Pending
 	relies   []mailstore.Pending // of other jobs, whose file ours is a link to
 	received time.Time
@@ -74,6 +83,7 @@ type Outcome struct {
 	Warnings []error  // what did not work and was not to matter (pipe :try, a redirect that would loop)
 	Stored   []string // mailboxes
 	Sent     []string // addresses redirected to, programs piped to
+	Answered []string // addresses that an answer was sent to (vacation)
 	Notified []string // addresses that a notification was sent to; no trace of the message itself
 	Rejected bool
 }
@@ -98,11 +108,17 @@ func (x *Executor) Execute(ctx context.Context, jobs []*Job) {
 		if j.Outcome.Err == nil {
 			x.leave(ctx, j)
 		}
+		if j.Outcome.Err == nil {
+			for _, a := range j.answers {
+				x.respond(ctx, j, a)
+			}
+		}
 		if j.Outcome.Err == nil || j.Outcome.Rejected {
 			for _, n := range j.notices {
 				x.notify(ctx, j, n)
 			}
 		}
+		x.remember(ctx, j)
 	}
 }
 
@@ -121,13 +137,13 @@ func eachJob(jobs []*Job, step func(*Job) error) {
 
 // plan sorts the actions: what is stored, merged by mailbox, and what comes later.
 func (x *Executor) plan(j *Job) {
-	cancelled, looped := false, false
-	j.stores, j.later, j.notices = nil, nil, nil
+	redirected, looped := false, false
+	j.stores, j.later, j.answers, j.notices, j.dropped = nil, nil, nil, nil, false
 	for _, a := range j.Actions {
 		switch a := a.(type) {
 		case *action.Store:
 			j.addStore(a)
-			cancelled = cancelled || !a.Copy
+			j.dropped = j.dropped || !a.Copy
 		case *action.Redirect:
 			if j.loops(a) {
 				looped = true
@@ -135,23 +151,25 @@ func (x *Executor) plan(j *Job) {
 				continue
 			}
 			j.later = append(j.later, a)
-			cancelled = cancelled || !a.Copy
+			redirected = redirected || !a.Copy
 		case *action.Pipe:
 			j.later = append(j.later, a)
-			cancelled = cancelled || !a.Copy
+			j.dropped = j.dropped || !a.Copy
 		case *action.Reject:
 			j.later = append(j.later, a)
-			cancelled = true
+			j.dropped = true
+		case *action.Respond:
+			j.answers = append(j.answers, a)
 		case *action.Notify:
 			j.notices = append(j.notices, a)
 		case *action.Discard:
-			cancelled = true
+			j.dropped = true
 		}
 	}
 	switch {
 	case j.Keep != nil:
 		j.addStore(j.Keep)
-	case looped && !cancelled:
+	case looped && !redirected && !j.dropped:
 		// A redirect that is not made does not cancel the implicit keep.
 		j.addStore(&action.Store{Message: j.Original})
 	}

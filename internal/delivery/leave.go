@@ -15,11 +15,14 @@ import (
 
 // leave does what leaves the machine, after everything is stored to stay.
 func (x *Executor) leave(ctx context.Context, j *Job) {
+	unsent := false // a redirect that was not to be made
 	for _, a := range j.later {
 		var err error
 		switch a := a.(type) {
 		case *action.Redirect:
-			err = x.redirect(ctx, j, a)
+			var again bool
+			again, err = x.redirectOnce(ctx, j, a)
+			unsent = unsent || again && !a.Copy
 		case *action.Reject:
 			err = x.reject(ctx, j, a)
 		case *action.Pipe:
@@ -30,6 +33,34 @@ func (x *Executor) leave(ctx context.Context, j *Job) {
 			return
 		}
 	}
+	if unsent && !j.dropped {
+		j.Outcome.Err = x.keepAfter(ctx, j, j.Outcome.done())
+	}
+}
+
+// redirectOnce redirects unless that was done already; again tells that it was.
+func (x *Executor) redirectOnce(ctx context.Context, j *Job, a *action.Redirect) (again bool, err error) {
+	key, known := redirectKey(j, a)
+	state := memory{x.State}
+	if !known {
+		state.state = nil
+	}
+	won, err := state.claim(ctx, key, x.RedirectOnce)
+	if err != nil {
+		j.warn(fmt.Errorf("redirect to %s: it is not known whether this was done before: %w", a.Address, err))
+		state.state = nil
+	} else if !won {
+		j.warn(fmt.Errorf("redirect to %s: the message was redirected there before", a.Address))
+		return true, nil
+	}
+	sent := len(j.Outcome.Sent)
+	err = x.redirect(ctx, j, a)
+	if len(j.Outcome.Sent) == sent {
+		if err := state.release(ctx, key, x.RedirectOnce); err != nil {
+			j.warn(fmt.Errorf("redirect to %s counts as done: %w", a.Address, err))
+		}
+	}
+	return false, err
 }
 
 // redirect sends the message on. A failure leaves a copy in INBOX.

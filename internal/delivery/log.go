@@ -12,8 +12,8 @@ import (
 )
 
 // logOutcome writes the one line that the mail log has of a recipient. Its keys
-// are an interface: session, id, msgid, from, to, user, mailbox, sent, notified,
-// decided, outcome, ms, error.
+// are an interface: session, id, msgid, from, to, user, mailbox, sent, answered,
+// notified, decided, outcome, ms, error.
 func (d *Deliverer) logOutcome(c *copyFor, m *message.Message, took time.Duration) {
 	o := &c.job.Outcome
 	msgid, _ := m.Get("Message-ID")
@@ -24,7 +24,7 @@ func (d *Deliverer) logOutcome(c *copyFor, m *message.Message, took time.Duratio
 	for _, list := range []struct {
 		key    string
 		values []string
-	}{{"mailbox", o.Stored}, {"sent", o.Sent}, {"notified", o.Notified}} {
+	}{{"mailbox", o.Stored}, {"sent", o.Sent}, {"answered", o.Answered}, {"notified", o.Notified}} {
 		if len(list.values) > 0 {
 			attrs = append(attrs, slog.String(list.key, strings.Join(list.values, ", ")))
 		}

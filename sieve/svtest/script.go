@@ -91,8 +91,9 @@ func (s *suite) join(actions []action.Action, a action.Action) []action.Action {
 			if n, ok := a.(*action.Redirect); ok && n.Address == old.Address {
 				return actions
 			}
-		case *action.Reject:
-			if _, ok := a.(*action.Reject); ok {
+		case *action.Reject, *action.Respond:
+			switch a.(type) {
+			case *action.Reject, *action.Respond:
 				return actions
 			}
 		}

@@ -15,16 +15,11 @@ func (r *Run) Do(c *Call, a action.Action) error {
 	if s, ok := a.(*action.Store); ok && s.Flags == nil {
 		s.Flags = r.flags
 	}
-	for _, e := range c.effects {
-		if err := e(r, a); err != nil {
-			return r.Fail(c.Pos, "%w", err)
-		}
-	}
-	if s, ok := a.(*action.Store); ok {
-		s.Flags = canonicalFlags(s.Flags)
+	if err := c.ApplyEffects(r, a); err != nil {
+		return r.Fail(c.Pos, "%w", err)
 	}
 	for _, old := range r.earlier {
-		if merged, _ := merge(clone(old), a, Pos{}); merged {
+		if merged, _ := merge(clone(old), a, Pos{}); merged || superseded(old, a) {
 			r.settle(c, a) // it is done already
 			return nil
 		}
@@ -44,6 +39,20 @@ func (r *Run) Do(c *Call, a action.Action) error {
 	}
 	r.actions, r.origins = append(r.actions, a), append(r.origins, c.Pos)
 	r.settle(c, a)
+	return nil
+}
+
+// ApplyEffects has the tags of the call change an action. Do does it; an
+// extension that makes an action part of another one does it for that part.
+func (c *Call) ApplyEffects(r *Run, a action.Action) error {
+	for _, e := range c.effects {
+		if err := e(r, a); err != nil {
+			return err
+		}
+	}
+	if s, ok := a.(*action.Store); ok {
+		s.Flags = canonicalFlags(s.Flags)
+	}
 	return nil
 }
 
@@ -85,7 +94,7 @@ func cancelsKeep(a action.Action) bool {
 		return !a.Copy
 	case *action.Pipe:
 		return !a.Copy
-	case *action.Notify:
+	case *action.Notify, *action.Respond, *action.Remember:
 		return false
 	}
 	return true
@@ -94,6 +103,9 @@ func cancelsKeep(a action.Action) bool {
 // checkLimits refuses an action beyond the limits.
 func (r *Run) checkLimits(c *Call, a action.Action) error {
 	l := r.program.engine.limits
+	if _, ok := a.(*action.Remember); ok {
+		return nil // no action in the user's eyes
+	}
 	if n := len(r.earlier) + len(r.actions) + 1; n > l.Actions {
 		return r.Fail(c.Pos, "total number of actions exceeds policy limit (%d > %d)", n, l.Actions)
 	}
@@ -152,15 +164,40 @@ func merge(old, a action.Action, at Pos) (bool, error) {
 		if _, ok := a.(*action.Discard); ok {
 			return true, nil
 		}
+	case *action.Remember:
+		if n, ok := a.(*action.Remember); ok && old.Key == n.Key {
+			return true, nil
+		}
 	}
 	return false, conflict(old, a, at)
 }
 
-// conflict refuses reject beside what delivers the message (RFC 5429 section 2.2).
+// superseded tells whether an earlier script answered the sender, so that this
+// vacation is not to do it again.
+func superseded(earlier, a action.Action) bool {
+	if _, ok := a.(*action.Respond); !ok {
+		return false
+	}
+	switch earlier.(type) {
+	case *action.Respond, *action.Reject:
+		return true
+	}
+	return false
+}
+
+// conflict refuses reject beside what delivers the message (RFC 5429 section 2.2),
+// and a second answer to the sender (RFC 5230 section 4.7).
 func conflict(old, a action.Action, at Pos) error {
 	_, oldRejects := old.(*action.Reject)
 	_, rejects := a.(*action.Reject)
+	_, oldResponds := old.(*action.Respond)
+	_, responds := a.(*action.Respond)
 	switch {
+	case oldResponds && responds:
+		return fmt.Errorf("duplicate vacation action not allowed (previously triggered one was here: line %d)", at.Line)
+	case oldRejects && responds, oldResponds && rejects:
+		return fmt.Errorf("%s action conflicts with other action: the %s action (line %d) also sends a response back to the sender",
+			a.Name(), old.Name(), at.Line)
 	case oldRejects && rejects:
 		return fmt.Errorf("duplicate reject/ereject action not allowed (previously triggered one was here: line %d)", at.Line)
 	case rejects && delivers(old):

@@ -19,7 +19,7 @@ const (
 // Str is a string argument: a literal, or made of parts known at run time.
 type Str struct {
 	Pos   Pos
-	lit   string
+	lit   string // of one with parts: as it is written
 	parts []Part // nil for a literal
 }
 
@@ -27,7 +27,15 @@ type Str struct {
 func Literal(pos Pos, s string) *Str { return &Str{Pos: pos, lit: s} }
 
 // Const gives the value where it is known at compile time.
-func (s *Str) Const() (string, bool) { return s.lit, s.parts == nil }
+func (s *Str) Const() (string, bool) {
+	if s.parts != nil {
+		return "", false
+	}
+	return s.lit, true
+}
+
+// Source gives the string as it stands in the script, variables by their names.
+func (s *Str) Source() string { return s.lit }
 
 // maxValue bounds the bytes that a string with variables grows to.
 const maxValue = 1 << 20
@@ -100,7 +108,11 @@ func (c *Compiler) makeStr(a syntax.Arg) (*Str, error) {
 		}
 		parts = next
 	}
-	return joinParts(a.Pos, parts), nil
+	s := joinParts(a.Pos, parts)
+	if s.parts != nil {
+		s.lit = a.Str
+	}
+	return s, nil
 }
 
 // joinParts merges neighbouring literals; a string of literals alone is constant.
