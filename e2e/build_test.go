@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -43,5 +45,23 @@ func build(dir string) error {
 	return nil
 }
 
+// lookAtSources reads the directories that the programs are made of. It makes the
+// go command run the tests again after a change: it keeps their result together
+// with the files that they have looked at (and TestMain's do not count).
+var lookAtSources = sync.OnceValue(func() error {
+	for _, dir := range []string{"cmd", "internal", "lmtp", "maildir", "sieve"} {
+		err := filepath.WalkDir(filepath.Join("..", dir), func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+})
+
 // binary is the path of one of our programs.
-func binary(name string) string { return filepath.Join(bin, name) }
+func binary(name string) string {
+	if err := lookAtSources(); err != nil {
+		panic(err) // the source tree is there: the test is a part of it
+	}
+	return filepath.Join(bin, name)
+}
