@@ -19,13 +19,17 @@ func (x *Executor) notify(ctx context.Context, j *Job, a *action.Notify) {
 		j.warn(errors.New("notify: no [submission] is configured to send mail by"))
 		return
 	}
-	m := x.notification(a)
+	m, sent := x.notification(a), false
 	for _, r := range a.To {
 		if err := x.Sender.Send(ctx, a.From, []string{r.Address}, m); err != nil {
 			j.warn(fmt.Errorf("failed to send notification to %s: %w", r.Address, err))
 			continue
 		}
 		j.Outcome.Notified = append(j.Outcome.Notified, r.Address)
+		sent = true
+	}
+	if sent && a.Copy != nil {
+		x.storeCopy(ctx, j, a.Copy, m)
 	}
 }
 

@@ -61,6 +61,7 @@ type Notify struct {
 	From       string // envelope sender; "" is the null sender
 	To         []Recipient
 	Message    *message.Message // without X-Sieve, Message-ID, Date, To and Cc
+	Copy       *Store           // as in Respond
 }
 
 // Recipient is one whom a notification goes to.

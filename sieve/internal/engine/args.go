@@ -34,6 +34,13 @@ func (call *Call) findTag(name string) *Tag {
 			return t
 		}
 	}
+	for _, a := range call.node.Args {
+		if t := call.tagIndex[tagKey{cmd.Name, a.Str}]; a.Kind == syntax.Tag && t != nil && slices.Contains(t.Brings, name) {
+			if t := call.tagByName[name]; t != nil {
+				return t
+			}
+		}
+	}
 	if cmd.Match {
 		if name == comparatorTag.Name {
 			return &comparatorTag
@@ -161,6 +168,9 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 		use.val, n = v, 2
 	}
 	call.tags[t.Name] = use
+	if t.Instead != nil {
+		call.Command = t.Instead
+	}
 	if t.Late != nil {
 		call.late = append(call.late, use)
 	}

@@ -115,6 +115,9 @@ type Tag struct {
 	Param *Param // its value; nil for none
 	// Group makes tags exclude each other: two tags of one group are a duplicate. By default a tag's own name.
 	Group string
+	// Brings names tags of other extensions that may stand beside this one, though
+	// the command does not take them otherwise (fcc brings :create).
+	Brings []string
 	// Repeat allows the tag more than once.
 	Repeat bool
 	// Apply is called for each use, when the tag's value is known to fit. nil: the
@@ -122,6 +125,9 @@ type Tag struct {
 	Apply func(c *Call, t *TagUse) error
 	// Late is called after the positional arguments are known to fit.
 	Late func(c *Call, t *TagUse) error
+	// Instead is the command that the call becomes, of the same name: its Params,
+	// Check and Op count from here on (redirect :list takes no address).
+	Instead *Command
 }
 
 // Implicit is an effect on every use of some commands while its extension is in
