@@ -153,7 +153,7 @@ func (c *conn) giveUp(id uint32, asked time.Time) {
 	silent := c.heard.Before(asked) && time.Since(asked) > connectTimeout
 	c.mu.Unlock()
 	if silent {
-		c.fail(errors.New("Dovecot is silent"))
+		c.fail(errors.New("no answer from Dovecot"))
 	}
 }
 

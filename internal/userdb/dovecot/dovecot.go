@@ -36,9 +36,6 @@ const DefaultTimeout = 30 * time.Second
 // connectTimeout bounds connecting and the greeting.
 const connectTimeout = 5 * time.Second
 
-// reloading is how long a socket that was there may be away.
-const reloading = time.Second
-
 // Options are the settings of the driver.
 type Options struct {
 	Socket  string        // path; empty is DefaultSocket
@@ -159,7 +156,7 @@ func (a *attempt) takeOver(old *attempt) {
 	switch {
 	case old == nil || old.over():
 	case a.err == nil:
-		old.conn.fail(errors.New("Dovecot has another socket"))
+		old.conn.fail(errors.New("this connection is of a socket that Dovecot has replaced"))
 	default:
 		a.conn, a.err = old.conn, nil
 	}
@@ -190,11 +187,6 @@ func (d *Driver) replaced(a *attempt) bool {
 	}
 	was := a.conn.socket
 	return was == nil || !os.SameFile(now, was) || !now.ModTime().Equal(was.ModTime())
-}
-
-// isAway tells that nobody listens on the socket, or that there is none.
-func isAway(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func (d *Driver) connect(ctx context.Context) (*conn, error) {

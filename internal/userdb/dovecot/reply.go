@@ -13,7 +13,7 @@ import (
 
 var (
 	errNotFound = errors.New("no such user")
-	errFailed   = errors.New("Dovecot could not look the user up")
+	errFailed   = errors.New("the user could not be looked up by Dovecot")
 )
 
 // parseUser reads an answer: USER, NOTFOUND or FAIL, its id, and fields.
@@ -82,7 +82,7 @@ func (d *Driver) list(ctx context.Context, mask string) iter.Seq2[string, error]
 					return
 				}
 			case f[0] == "DONE" && len(f) > 2 && f[2] == "fail":
-				yield("", d.explainFailure(errors.New("Dovecot could not list all users: one of its databases cannot, or the socket's mode does not allow it")))
+				yield("", d.explainFailure(errors.New("not all users could be listed by Dovecot: one of its databases cannot, or the socket's mode does not allow it")))
 				return
 			case f[0] == "DONE":
 				return
