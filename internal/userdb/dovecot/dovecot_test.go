@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 		answer         func([]string) string
 		want           string
 	}{
-		{"FAIL", greeting23, id("FAIL\t%s\n"), "Dovecot could not look the user up"},
+		{"FAIL", greeting23, id("FAIL\t%s\n"), "the user could not be looked up by Dovecot"},
 		{"FAIL with reason", greeting23, id("FAIL\t%s\treason=no\x01tSQL\n"), "look the user up: no\tSQL"},
 		{"no name", greeting23, id("USER\t%s\n"), "without a name"},
 		{"bad uid", greeting23, id("USER\t%s\tbob\tuid=no-such-user-here\n"), `uid "no-such-user-here"`},
@@ -216,7 +216,7 @@ func TestTimeout(t *testing.T) {
 
 func TestListFaults(t *testing.T) {
 	for want, answer := range map[string]string{
-		"could not list all users": "LIST\t1\tanna\nDONE\t1\tfail\n",
+		"not all users could be listed": "LIST\t1\tanna\nDONE\t1\tfail\n",
 		"EOF":                      "",
 	} {
 		s := startFake(t, greeting23, func([]string) string { return answer })

@@ -192,7 +192,7 @@ func TestPermissions(t *testing.T) {
 			want []string
 		}{
 			{"0600", []string{"permission denied", "we are uid 65534", "a socket of mode 0600, owner ", "mode = 0600 user = 65534"}},
-			{"0666", []string{"Dovecot could not look the user up", "with mode 0666 of its socket Dovecot answers only for users whose uid is ours, 65534"}},
+			{"0666", []string{"the user could not be looked up by Dovecot", "with mode 0666 of its socket Dovecot answers only for users whose uid is ours, 65534"}},
 		} {
 			d := g.start(t, peer.DovecotOptions{Users: peer.OneUID(1), Extra: fmt.Sprintf(g.socket, tt.mode)})
 			out := runAsNobody(t, d.AuthUserdb)
