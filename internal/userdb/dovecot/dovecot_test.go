@@ -68,7 +68,7 @@ func TestFaults(t *testing.T) {
 		want           string
 	}{
 		{"FAIL", greeting23, id("FAIL\t%s\n"), "the user could not be looked up by Dovecot"},
-		{"FAIL with reason", greeting23, id("FAIL\t%s\treason=no\x01tSQL\n"), "look the user up: no\tSQL"},
+		{"FAIL with reason", greeting23, id("FAIL\t%s\treason=no\x01tSQL\n"), "looked up by Dovecot: no\tSQL"},
 		{"no name", greeting23, id("USER\t%s\n"), "without a name"},
 		{"bad uid", greeting23, id("USER\t%s\tbob\tuid=no-such-user-here\n"), `uid "no-such-user-here"`},
 		{"another answer", greeting23, id("PASS\t%s\tuser=bob\n"), "unknown answer"},
@@ -217,7 +217,7 @@ func TestTimeout(t *testing.T) {
 func TestListFaults(t *testing.T) {
 	for want, answer := range map[string]string{
 		"not all users could be listed": "LIST\t1\tanna\nDONE\t1\tfail\n",
-		"EOF":                      "",
+		"EOF":                           "",
 	} {
 		s := startFake(t, greeting23, func([]string) string { return answer })
 		var last error
