@@ -29,6 +29,8 @@ type body struct {
 	off   int64 // where the body begins in r
 	size  int64
 	lines int64 // LFs in the body
+
+	origin *body // of which it was made by replacing a part
 }
 
 // Message is an immutable message. The zero value is not usable: see Parse and

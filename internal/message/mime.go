@@ -33,6 +33,7 @@ type Part struct {
 	Parent   *Part   // nil for Root
 	Children []*Part // of a multipart, or the one message of message/rfc822
 
+	index  int // among the Children of Parent
 	fields []Field
 	head   string // the header without its empty line
 	media  MediaType

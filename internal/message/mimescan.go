@@ -179,7 +179,7 @@ func (s *scanner) child(parent *Part) bool {
 		return false
 	}
 	s.parts++
-	p := &Part{Parent: parent, body: parent.body, start: s.pos, from: s.pos, epilogue: -1}
+	p := &Part{Parent: parent, index: len(parent.Children), body: parent.body, start: s.pos, from: s.pos, epilogue: -1}
 	parent.Children = append(parent.Children, p)
 	s.enter(p, true)
 	return true

@@ -1,0 +1,72 @@
+package message
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// readWhole is the size up to which a stored message is read at once: one call
+// costs less than one for the header and perhaps one for the body.
+const readWhole = 16 << 10
+
+// Read makes a message of size stored bytes. Of a large one only the header is
+// read now, the body from r when somebody asks: r must stay usable then.
+// virtual is its size with CRLF line ends where that is known, else 0, and the
+// lines are counted. A message that is stored with CRLF is read as a whole.
+func Read(r io.ReaderAt, size, virtual int64) (*Message, error) {
+	head, err := readHead(r, size)
+	if err != nil {
+		return nil, err
+	}
+	if i := bytes.IndexByte(head, '\n'); i > 0 && head[i-1] == '\r' {
+		raw, err := io.ReadAll(io.NewSectionReader(r, 0, size))
+		if err != nil {
+			return nil, fmt.Errorf("reading a message: %w", err)
+		}
+		return Parse(raw), nil
+	}
+	n := headerLen(head)
+	b := &body{r: r, off: int64(n), size: size - int64(n)}
+	if int64(len(head)) == size {
+		b.r = bytes.NewReader(head)
+	}
+	lines := int64(bytes.Count(head[:n], []byte{'\n'}))
+	if b.lines = virtual - size - lines; virtual == 0 || b.lines < 0 {
+		if b.lines, err = countLines(io.NewSectionReader(b.r, b.off, b.size)); err != nil {
+			return nil, err
+		}
+	}
+	return newMessage(string(head[:n]), b), nil
+}
+
+// readHead reads as much as holds the header.
+func readHead(r io.ReaderAt, size int64) ([]byte, error) {
+	for n := int64(readWhole); ; n *= 4 {
+		head := make([]byte, min(n, size, MaxHeader+1))
+		if got, err := r.ReadAt(head, 0); got < len(head) {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF // somebody cuts the file
+			}
+			return nil, fmt.Errorf("reading a message: %w", err)
+		}
+		if int64(len(head)) == min(size, MaxHeader+1) || headerLen(head) < len(head) {
+			return head, nil
+		}
+	}
+}
+
+func countLines(r io.Reader) (lines int64, err error) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(buf)
+		lines += int64(bytes.Count(buf[:n], []byte{'\n'}))
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("reading a message: %w", err)
+		}
+	}
+}
