@@ -17,6 +17,7 @@ type Compiler struct {
 	states []any
 
 	loaded      []*Extension // in effect, in the order they came
+	requiredAt  map[*Extension]Pos
 	commands    map[string]*Command
 	tagIndex    map[tagKey]*Tag
 	tagByName   map[string]*Tag
@@ -164,6 +165,7 @@ func (c *Compiler) Require(pos Pos, name string) error {
 		}
 	}
 	c.load(x)
+	c.requiredAt[x] = pos
 	return nil
 }
 
@@ -173,6 +175,17 @@ func (c *Compiler) Require(pos Pos, name string) error {
 func (c *Compiler) CanRequire(name string) bool {
 	x := c.engine.exts[name]
 	return c.Has(name) || x != nil && x.Strings == nil && (c.global || !c.engine.global[name])
+}
+
+// checkNeeds reports what extensions in effect lack.
+func (c *Compiler) checkNeeds() {
+	for _, x := range c.loaded {
+		for _, name := range x.Needs {
+			if !c.Has(name) {
+				_ = c.Errorf(c.requiredAt[x], "the %s extension cannot be used without the %s extension", x.Name, name)
+			}
+		}
+	}
 }
 
 // baseCommand tells what kind of thing the base language calls by this name.
@@ -193,11 +206,13 @@ func (c *Compiler) program(script []*syntax.Node) *Program {
 	c.tagIndex, c.matchTypes = map[tagKey]*Tag{}, map[string]*MatchType{}
 	c.comparators, c.parts = map[string]*Comparator{}, map[string]*AddressPart{}
 	c.modifiers, c.tagByName = map[string]*Modifier{}, map[string]*Tag{}
+	c.requiredAt = map[*Extension]Pos{}
 	for _, x := range c.engine.base {
 		c.load(x)
 	}
 	p := &Program{Name: c.name, engine: c.engine}
 	p.block = c.compileBlock(script, nil)
+	c.checkNeeds()
 	p.vars, p.match, p.set = c.vars, c.match, c.loaded
 	return p
 }

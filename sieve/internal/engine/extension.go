@@ -13,6 +13,7 @@ type Extension struct {
 	Name     string   // as in require; "" is always in effect
 	Spec     string   // where it is specified, e.g. "RFC 5228 section 4.1"
 	Implies  []string // capabilities that come with it
+	Needs    []string // capabilities that a script must have in effect too, at its end
 	Excludes []string // capabilities that it cannot stand beside, whichever comes first
 
 	// Base extensions are in effect without require, though they may be required.

@@ -38,6 +38,13 @@ func (r *Run) AtPart(p *message.Part, f func() error) error {
 	return err
 }
 
+// PartNow gives the part that stands where p stood, after the message may have
+// been edited; false when there is none, or when it is another message now.
+func (r *Run) PartNow(p *message.Part) (*message.Part, bool) {
+	now := r.msg.Find(p)
+	return now, now != nil
+}
+
 // PartFields gives the header fields of a name (in any case) of a part. Those of
 // the message itself are as edited so far.
 func (r *Run) PartFields(p *message.Part, name string) ([]*Field, error) {

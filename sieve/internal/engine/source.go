@@ -21,6 +21,12 @@ const (
 	knownAddresses
 )
 
+// FieldOf makes a Field of a value that was taken out of another one: it has no
+// encoded words.
+func FieldOf(value string) *Field {
+	return &Field{value: value, decoded: value, known: knownValue | knownDecoded}
+}
+
 // Value gives the unfolded text of the field.
 func (f *Field) Value() string {
 	if f.known&knownValue == 0 {
