@@ -240,11 +240,15 @@ func notifySubject(r *engine.Run, c *engine.Call, u *mailto.URI) string {
 	return "Notification: (no subject)"
 }
 
-// truncateRunes gives the first characters of a text.
+// truncateRunes cuts a text to at most limit characters, the last of them an
+// ellipsis where something is cut off.
 func truncateRunes(s string, limit int) string {
+	cut := 0
 	for i := range s {
-		if limit--; limit < 0 {
-			return s[:i]
+		if limit--; limit == 0 {
+			cut = i
+		} else if limit < 0 {
+			return s[:cut] + "…"
 		}
 	}
 	return s
