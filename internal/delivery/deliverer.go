@@ -127,10 +127,14 @@ func (d *Deliverer) Deliver(ctx context.Context, tx *Transaction) []error {
 		copies = append(copies, c)
 	}
 	d.loadScripts(copies, site)
+	inParallel(copies, func(c *copyFor) {
+		if c.job.Outcome.Err == nil {
+			d.decide(ctx, c)
+		}
+	})
 	var jobs []*Job
 	for _, c := range copies {
 		if c.job.Outcome.Err == nil {
-			d.decide(ctx, c)
 			jobs = append(jobs, &c.job)
 		}
 	}

@@ -103,23 +103,26 @@ func (x *Executor) Execute(ctx context.Context, jobs []*Job) {
 	x.flush(ctx, jobs)
 	eachJob(jobs, (*Job).publish)
 	x.flush(ctx, jobs)
-	for _, j := range jobs {
-		j.close()
-		if j.Outcome.Err == nil {
-			x.leave(ctx, j)
-		}
-		if j.Outcome.Err == nil {
-			for _, a := range j.answers {
-				x.respond(ctx, j, a)
-			}
-		}
-		if j.Outcome.Err == nil || j.Outcome.Rejected {
-			for _, n := range j.notices {
-				x.notify(ctx, j, n)
-			}
-		}
-		x.remember(ctx, j)
+	inParallel(jobs, func(j *Job) { x.finish(ctx, j) })
+}
+
+// finish does what comes after the commit, for one recipient.
+func (x *Executor) finish(ctx context.Context, j *Job) {
+	j.close()
+	if j.Outcome.Err == nil {
+		x.leave(ctx, j)
 	}
+	if j.Outcome.Err == nil {
+		for _, a := range j.answers {
+			x.respond(ctx, j, a)
+		}
+	}
+	if j.Outcome.Err == nil || j.Outcome.Rejected {
+		for _, n := range j.notices {
+			x.notify(ctx, j, n)
+		}
+	}
+	x.remember(ctx, j)
 }
 
 // eachJob does a step of every job that has not failed, with its owner's rights.
