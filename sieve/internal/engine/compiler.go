@@ -16,6 +16,11 @@ type Compiler struct {
 	diags  syntax.Diagnostics
 	states []any
 
+	source   Source    // of included scripts
+	includer *Compiler // of the script that includes this one
+	// Names are the variables of the script by their names in lower case.
+	Names map[string]Variable
+
 	loaded      []*Extension // in effect, in the order they came
 	requiredAt  map[*Extension]Pos
 	commands    map[string]*Command
@@ -206,7 +211,7 @@ func (c *Compiler) program(script []*syntax.Node) *Program {
 	c.tagIndex, c.matchTypes = map[tagKey]*Tag{}, map[string]*MatchType{}
 	c.comparators, c.parts = map[string]*Comparator{}, map[string]*AddressPart{}
 	c.modifiers, c.tagByName = map[string]*Modifier{}, map[string]*Tag{}
-	c.requiredAt = map[*Extension]Pos{}
+	c.requiredAt, c.Names = map[*Extension]Pos{}, map[string]Variable{}
 	for _, x := range c.engine.base {
 		c.load(x)
 	}

@@ -175,16 +175,5 @@ var errReported = errors.New("reported")
 // there is an error among them. global scripts may require everything, others
 // not what is kept for global scripts.
 func (e *Engine) Compile(name string, src []byte, global bool) (*Program, syntax.Diagnostics) {
-	script, diags := syntax.Parse(name, src, e.limits.Syntax)
-	c := &Compiler{engine: e, name: name, global: global, diags: diags}
-	if script == nil {
-		c.report(Pos{}, syntax.Error, "parse failed")
-		return nil, c.diags
-	}
-	p := c.program(script)
-	if c.diags.HasErrors() {
-		c.report(Pos{}, syntax.Error, "validation failed")
-		return nil, c.diags
-	}
-	return p, c.diags
+	return e.CompileFrom(name, src, global, nil)
 }

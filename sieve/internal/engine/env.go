@@ -20,6 +20,7 @@ type Env struct {
 	Flags      []string          // of the message: as it is stored, or as earlier scripts set them
 	Mailboxes  Mailboxes         // nil: nothing is known of mailboxes
 	Programs   Programs          // nil: no program can be run
+	Scripts    Scripts           // for includes that are known at run time alone; nil: there are none
 	Seen       Seen              // nil: nothing is remembered
 	Metadata   Metadata          // nil: there are no annotations
 	// SpecialUse gives the special uses of mailboxes (RFC 6154), e.g. `\Junk`, by their names.

@@ -33,6 +33,7 @@ type Run struct {
 	captured []string // match variables
 	pos      Pos      // of the command or test under way
 	steps    int
+	depth    int // of included programs
 	deadline time.Time
 	err      error
 	log      syntax.Diagnostics
@@ -116,7 +117,7 @@ func (r *Run) Execute() {
 	if err == nil {
 		err = r.program.block.Run(r)
 	}
-	if err == nil || errors.Is(err, ErrStop) {
+	if err == nil || errors.Is(err, ErrStop) || errors.Is(err, ErrReturn) {
 		return
 	}
 	_ = r.Fail(r.pos, "%w", err)

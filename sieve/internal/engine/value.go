@@ -2,6 +2,7 @@ package engine
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"dovetail/sieve/internal/syntax"
 )
@@ -134,4 +135,15 @@ func joinParts(pos Pos, parts []Part) *Str {
 		return Literal(pos, out[0].Literal)
 	}
 	return &Str{Pos: pos, parts: out}
+}
+
+// Truncate cuts a value at a character's border to at most size bytes.
+func Truncate(s string, size int) string {
+	if len(s) <= size {
+		return s
+	}
+	for size > 0 && !utf8.RuneStart(s[size]) {
+		size--
+	}
+	return s[:size]
 }

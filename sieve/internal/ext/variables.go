@@ -54,46 +54,29 @@ var variableLimits = engine.NewConfig(func(s engine.Settings) (limits, error) {
 	return limits{count: int(count), size: int(size)}, errors.Join(err1, err2, err3, err4)
 })
 
-// scope are the variables of a script.
-type scope struct {
-	vars map[string]engine.Variable // by name, in lower case
-	full bool                       // that there are too many was reported
-}
-
-var scopes = engine.NewState(func() *scope { return &scope{vars: map[string]engine.Variable{}} })
+// tooMany tells that a script has too many variables, which is reported once.
+var tooMany = engine.NewState(func() *bool { return new(bool) })
 
 // variableNamed gives a variable of the script; a new one when there is none of that name.
 func variableNamed(c *engine.Compiler, name string) (engine.Variable, error) {
-	s := scopes.Of(c)
 	key := strings.ToLower(name)
-	if v, ok := s.vars[key]; ok {
+	if v, ok := c.Names[key]; ok {
 		return v, nil
 	}
-	limit := variableLimits.Of(c).count
+	limit, full := variableLimits.Of(c).count, tooMany.Of(c)
 	switch {
-	case s.full:
+	case *full:
 		return c.NewVariable(), nil
-	case len(s.vars) >= limit:
-		s.full = true
+	case len(c.Names) >= limit:
+		*full = true
 		return engine.Variable{}, fmt.Errorf("(implicit) declaration of new variable '%s' exceeds the limit (max variables: %d)",
 			name, limit)
 	}
 	slot := c.NewVariable()
-	s.vars[key] = engine.Variable{Get: slot.Get, Set: func(r *engine.Run, value string) {
-		slot.Set(r, truncate(value, variableLimits.Of(r).size))
+	c.Names[key] = engine.Variable{Get: slot.Get, Set: func(r *engine.Run, value string) {
+		slot.Set(r, engine.Truncate(value, variableLimits.Of(r).size))
 	}}
-	return s.vars[key], nil
-}
-
-// truncate cuts a value at a character's border.
-func truncate(s string, size int) string {
-	if len(s) <= size {
-		return s
-	}
-	for size > 0 && !utf8.RuneStart(s[size]) {
-		size--
-	}
-	return s[:size]
+	return c.Names[key], nil
 }
 
 // variableToSet finds the variable that a command writes to.
