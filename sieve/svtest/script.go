@@ -19,7 +19,7 @@ func (s *suite) compile(path string) *engine.Program {
 		return nil
 	}
 	s.noteNeeds(src)
-	p, diags := s.engine.Compile(filepath.Base(path), src, true)
+	p, diags := s.engine.CompileFrom(filepath.Base(path), src, true, sources{s})
 	s.logErrors(diags)
 	return p
 }

@@ -14,6 +14,10 @@
 // delivery.Executor, as in production. Settings have Dovecot's names and take
 // effect at test_config_reload.
 //
+// Included scripts are those of the folders included (:personal) and
+// included-global (:global) beside the test file, or of a file of keys and values
+// named by the settings sieve and sieve_global as dict:file:PATH.
+//
 // Known differences from Pigeonhole's runner: every test_config_reload puts all
 // settings into effect, not those of one extension alone; scripts are kept under
 // the name given to test_binary_save, there are no binaries.
@@ -122,7 +126,7 @@ func (s *suite) runFile(src []byte) {
 		return
 	}
 	s.noteNeeds(src)
-	p, diags := s.engine.Compile(filepath.Base(s.report.File), src, true)
+	p, diags := s.engine.CompileFrom(filepath.Base(s.report.File), src, true, sources{s})
 	if p == nil {
 		s.report.abort(fmt.Sprintf("failed to compile testcase script:\n%v", diags))
 		return

@@ -1,0 +1,1 @@
+require ["fileinto", "imap4flags"]; addflag "b"; fileinto "x";

@@ -1,0 +1,1 @@
+require "variables"; if string :matches "xyz" "x*" { keep; }

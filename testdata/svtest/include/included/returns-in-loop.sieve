@@ -1,0 +1,1 @@
+require ["include", "variables", "foreverypart"]; global "seen"; foreverypart { set "seen" "${seen}x"; return; } set "seen" "wrong";
