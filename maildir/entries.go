@@ -34,6 +34,23 @@ func (s *Store) Entries(ctx context.Context, mailbox string) iter.Seq2[mailstore
 	}
 }
 
+// Count gives the number of messages in a mailbox, fast and not exactly while it changes.
+func (s *Store) Count(_ context.Context, mailbox string) (int, error) {
+	f, err := s.folder(mailbox)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, part := range readParts {
+		entries, err := s.fs.ReadDir(f.dir + "/" + part)
+		if err != nil && !isMissing(err) {
+			return 0, mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", f.name, err))
+		}
+		n += len(entries)
+	}
+	return n, nil
+}
+
 // reader reads a folder; done are the messages given already.
 type reader struct {
 	store    *Store

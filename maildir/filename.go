@@ -91,17 +91,25 @@ var flagNames = map[gomaildir.Flag]string{
 func flags(letters string, table keywordTable) []string {
 	var names []string
 	for _, letter := range letters {
-		name := flagNames[gomaildir.Flag(letter)]
-		if letter >= 'a' && letter <= 'z' {
-			if name = table[letter-'a']; name == "" {
-				name = fmt.Sprintf("unknown-%d", letter-'a')
-			}
-		}
-		if name != "" && !slices.Contains(names, name) {
+		if name := flagOf(letter, &table); name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// lostKeyword begins the name of a keyword that dovecot-keywords does not have.
+const lostKeyword = "unknown-"
+
+// flagOf gives the IMAP flag of a letter; "" when it means nothing.
+func flagOf(letter rune, table *keywordTable) string {
+	if letter < 'a' || letter > 'z' {
+		return flagNames[gomaildir.Flag(letter)]
+	}
+	if name := table[letter-'a']; name != "" {
+		return name
+	}
+	return fmt.Sprintf("%s%d", lostKeyword, letter-'a')
 }
 
 // infoOf gives the end of a file name for letters; nothing without any.

@@ -129,6 +129,11 @@ func (s *Store) keywords(f folder) (keywordTable, time.Time, error) {
 // letters gives the letters of flags in a folder. Keywords that the folder does
 // not have yet are added to it; what cannot be stored is left out and Warn told.
 func (s *Store) letters(ctx context.Context, f folder, perm permissions, flags []string) ([]byte, error) {
+	return s.lettersAdding(f, flags, func(names []string) (keywordTable, error) { return s.addKeywords(ctx, f, perm, names) })
+}
+
+// lettersAdding is letters with a way of adding keywords.
+func (s *Store) lettersAdding(f folder, flags []string, add func(names []string) (keywordTable, error)) ([]byte, error) {
 	var letters []byte
 	var names []string
 	for _, flag := range flags {
@@ -153,7 +158,7 @@ func (s *Store) letters(ctx context.Context, f folder, perm permissions, flags [
 		if table.index(name) >= 0 {
 			continue
 		}
-		if table, err = s.addKeywords(ctx, f, perm, names); err != nil {
+		if table, err = add(names); err != nil {
 			return nil, err
 		}
 		break
@@ -186,6 +191,10 @@ func (s *Store) addKeywords(ctx context.Context, f folder, perm permissions, nam
 		return keywordTable{}, fmt.Errorf("adding keywords to %s: %w", f.name, err)
 	}
 	defer lock.release()
+	return s.addKeywordsLocked(f, perm, lock, names)
+}
+
+func (s *Store) addKeywordsLocked(f folder, perm permissions, lock *dotlock, names []string) (keywordTable, error) {
 	table, old, err := s.keywords(f)
 	if err != nil {
 		return keywordTable{}, err

@@ -17,6 +17,7 @@ import (
 // File is an open file or directory; *os.File is one.
 type File interface {
 	io.Reader
+	io.ReaderAt
 	io.Writer
 	io.Closer
 	Name() string

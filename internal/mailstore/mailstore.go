@@ -9,6 +9,7 @@ package mailstore
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"time"
 
@@ -21,6 +22,9 @@ var ErrNoMailbox = errors.New("mailbox doesn't exist")
 
 // ErrBadName says that a mailbox cannot have such a name in this store.
 var ErrBadName = errors.New("invalid mailbox name")
+
+// ErrNoMessage says that a message is not in its mailbox any more.
+var ErrNoMessage = errors.New("message doesn't exist")
 
 // Inbox is the name of the default mailbox, in any case of letters (RFC 9051 section 5.1).
 const Inbox = "INBOX"
@@ -49,6 +53,21 @@ type Store interface {
 	Mailboxes(ctx context.Context) ([]string, error)
 	// Entries gives the messages of a mailbox, in no order.
 	Entries(ctx context.Context, mailbox string) iter.Seq2[Entry, error]
+	// Open opens a stored message, ErrNoMessage when it is gone. The message is
+	// usable until it is closed; then it needs no rights any more.
+	Open(ctx context.Context, e Entry) (*message.Message, io.Closer, error)
+	// Edit calls f with a mailbox locked against changes of its messages by
+	// others. When it returns without an error what f did is on disk to stay.
+	Edit(ctx context.Context, mailbox string, f func(Editor) error) error
+}
+
+// Editor changes stored messages of one mailbox. It finds a message also where
+// its flags have changed since the Entry was made.
+type Editor interface {
+	// Expunge removes a message for good. One that is gone already is no error.
+	Expunge(e Entry) error
+	// SetFlags replaces the flags of a message; ErrNoMessage when it is gone.
+	SetFlags(e Entry, flags []string) error
 }
 
 // Pending is a message between Prepare and its end.

@@ -9,6 +9,7 @@ package mem
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -198,6 +199,63 @@ func (s *Store) Entries(_ context.Context, name string) iter.Seq2[mailstore.Entr
 			}
 		}
 	}
+}
+
+// Open is mailstore.Store's.
+func (s *Store) Open(_ context.Context, e mailstore.Entry) (*message.Message, io.Closer, error) {
+	for _, m := range s.Messages(e.Mailbox) {
+		if m.UID == e.UID {
+			return m.Message, io.NopCloser(nil), nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: %d of %s", mailstore.ErrNoMessage, e.UID, e.Mailbox)
+}
+
+// Edit is mailstore.Store's. Nobody is locked out: each change is one step.
+func (s *Store) Edit(_ context.Context, name string, f func(mailstore.Editor) error) error {
+	s.mu.Lock()
+	_, ok := s.boxes[canonical(name)]
+	s.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("%w: %s", mailstore.ErrNoMailbox, name)
+	}
+	return f(editor{s, canonical(name)})
+}
+
+type editor struct {
+	store *Store
+	box   string
+}
+
+func (e editor) Expunge(m mailstore.Entry) error {
+	err := e.change(m, func(all []Message, i int) []Message { return slices.Delete(all, i, i+1) })
+	if errors.Is(err, mailstore.ErrNoMessage) {
+		return nil
+	}
+	return err
+}
+
+func (e editor) SetFlags(m mailstore.Entry, flags []string) error {
+	return e.change(m, func(all []Message, i int) []Message {
+		all[i].Flags = slices.Clone(flags)
+		return all
+	})
+}
+
+// change puts what f makes of a copy of the messages in their place; m is the i-th.
+func (e editor) change(m mailstore.Entry, f func(all []Message, i int) []Message) error {
+	if canonical(m.Mailbox) != e.box {
+		return fmt.Errorf("changing a message of %s in %s", m.Mailbox, e.box)
+	}
+	e.store.mu.Lock()
+	defer e.store.mu.Unlock()
+	box := e.store.boxes[e.box]
+	i := slices.IndexFunc(box.messages, func(have Message) bool { return have.UID == m.UID })
+	if i < 0 {
+		return fmt.Errorf("%w: %d of %s", mailstore.ErrNoMessage, m.UID, e.box)
+	}
+	box.messages = f(slices.Clone(box.messages), i)
+	return nil
 }
 
 // checkName refuses what no mail store can hold.

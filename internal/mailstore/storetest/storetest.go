@@ -43,6 +43,10 @@ func Suite(t *testing.T, open func(*testing.T) Harness) {
 		"sharing":                     testSharing,
 		"many at once":                testConcurrent,
 		"quota":                       testQuota,
+		"open":                        testOpen,
+		"expunge":                     testExpunge,
+		"set flags":                   testSetFlags,
+		"edit":                        testEdit,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
