@@ -1,7 +1,6 @@
 package message
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,13 +37,13 @@ func (m *Message) Find(p *Part) *Part {
 // WithBody gives the message with fields as its header and content as its body.
 // Line ends of content may be LF or CRLF.
 func (m *Message) WithBody(fields []Field, content string) *Message {
-	n := m.WithFields(fields)
+	n := m.withFields(fields, true)
 	return newMessage(n.head, textBody(content))
 }
 
 func textBody(content string) *body {
 	content = strings.ReplaceAll(content, "\r\n", "\n")
-	return &body{r: strings.NewReader(content), size: int64(len(content)), lines: int64(strings.Count(content, "\n"))}
+	return &body{r: strings.NewReader(content), size: int64(len(content)), lines: lineEnds([]byte(content))}
 }
 
 // ReplacePart gives the message with entity, a header and a content, in the place
@@ -67,12 +66,18 @@ func (m *Message) ReplacePart(p *Part, entity string) (*Message, error) {
 	return newMessage(m.head, b), nil
 }
 
-// countLines counts the LFs that r gives.
+// countLines counts the line ends that r gives, as lineEnds does.
 func countLines(r io.Reader) (int64, error) {
-	buf := make([]byte, 32<<10)
+	buf, cr := make([]byte, 32<<10), false
 	for n := int64(0); ; {
 		k, err := r.Read(buf)
-		n += int64(bytes.Count(buf[:k], []byte{'\n'}))
+		n += lineEnds(buf[:k])
+		if k > 0 {
+			if cr && buf[0] == '\n' {
+				n--
+			}
+			cr = buf[k-1] == '\r'
+		}
 		switch {
 		case err == io.EOF:
 			return n, nil

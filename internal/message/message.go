@@ -28,7 +28,7 @@ type body struct {
 	r     io.ReaderAt
 	off   int64 // where the body begins in r
 	size  int64
-	lines int64 // LFs in the body
+	lines int64 // line ends of the body, see lineEnds
 
 	origin *body // of which it was made by replacing a part
 }
@@ -53,7 +53,7 @@ func Parse(raw []byte) *Message {
 	n := headerLen(lf)
 	return newMessage(string(lf[:n]), &body{
 		r: bytes.NewReader(lf), off: int64(n),
-		size: int64(len(lf) - n), lines: int64(bytes.Count(lf[n:], []byte{'\n'})),
+		size: int64(len(lf) - n), lines: lineEnds(lf[n:]),
 	})
 }
 
@@ -104,7 +104,13 @@ func (m *Message) Size() int64 { return int64(len(m.head)) + m.body.size }
 
 // VirtualSize is the size in bytes with every line end as CRLF (Dovecot's virtual size, W=; RFC 822 size of IMAP).
 func (m *Message) VirtualSize() int64 {
-	return m.Size() + int64(strings.Count(m.head, "\n")) + m.body.lines
+	return m.Size() + int64(strings.Count(m.head, "\n")-strings.Count(m.head, "\r\n")) + m.body.lines
+}
+
+// lineEnds counts the LFs that CRLF would make longer. One behind a CR is not
+// among them: what came in as CR CR LF is stored as CR LF, and read as a line end.
+func lineEnds(b []byte) int64 {
+	return int64(bytes.Count(b, []byte{'\n'}) - bytes.Count(b, []byte("\r\n")))
 }
 
 // Open reads the whole message from its start, independently of other readers.
@@ -117,8 +123,13 @@ func (m *Message) OpenBody() io.Reader {
 	return io.NewSectionReader(m.body.r, m.body.off, m.body.size)
 }
 
-// WithFields gives the message with its header replaced by fields; the body is shared.
+// WithFields gives the message with its header replaced by fields; the body is
+// shared. A message that ends with its header, without an empty line, stays so.
 func (m *Message) WithFields(fields []Field) *Message {
+	return m.withFields(fields, m.head == "\n" || strings.HasSuffix(m.head, "\n\n"))
+}
+
+func (m *Message) withFields(fields []Field, emptyLine bool) *Message {
 	n := 1
 	for _, f := range fields {
 		n += len(f.raw)
@@ -128,7 +139,9 @@ func (m *Message) WithFields(fields []Field) *Message {
 	for _, f := range fields {
 		b.WriteString(f.raw)
 	}
-	b.WriteByte('\n')
+	if emptyLine {
+		b.WriteByte('\n')
+	}
 	return &Message{fields: fields, head: b.String(), body: m.body}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func read(t *testing.T, r io.Reader) string {
@@ -62,6 +63,50 @@ func TestParseKeepsEveryByte(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is stored as CR LF is a line end for those who read the file, Dovecot
+// before all: it does not grow when line ends become CRLF.
+func TestVirtualSizeOfStoredCRLF(t *testing.T) {
+	const raw = "A: b\r\r\nC: d\r\n\r\none\r\r\ntwo\rthree\r\r\n\r\n"
+	const stored = "A: b\r\nC: d\n\none\r\ntwo\rthree\r\n\n"
+	want := int64(len(stored) + 3)
+	for step := 1; step < len(raw); step++ {
+		for _, bound := range []int{3, 1000} {
+			spool := NewSpool(t.TempDir(), bound)
+			lf := NewLFWriter(spool)
+			for rest := raw; rest != ""; rest = rest[min(step, len(rest)):] {
+				if _, err := io.WriteString(lf, rest[:min(step, len(rest))]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m, err := spool.Message()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := read(t, m.Open()); got != stored || m.VirtualSize() != want {
+				t.Errorf("in steps of %d: %q, virtual size %d, want %d", step, got, m.VirtualSize(), want)
+			}
+			spool.Close()
+		}
+	}
+	if m := Parse([]byte(raw)); m.VirtualSize() != want {
+		t.Errorf("parsed: virtual size %d, want %d", m.VirtualSize(), want)
+	}
+	if n, err := countLines(iotest.OneByteReader(strings.NewReader(stored))); n != 3 || err != nil {
+		t.Errorf("%d line ends, %v", n, err)
+	}
+}
+
+// A message that ends with its header has no empty line after editing either.
+func TestEditHeaderAlone(t *testing.T) {
+	m := Parse([]byte("A: b\n"))
+	if got := read(t, m.Prepend(RawField("C", "d")).Open()); got != "C: d\nA: b\n" {
+		t.Errorf("prepended: %q", got)
+	}
+	if got := read(t, m.WithBody(m.Fields(), "text\n").Open()); got != "A: b\n\ntext\n" {
+		t.Errorf("with a body: %q", got)
 	}
 }
 

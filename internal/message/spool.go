@@ -23,6 +23,7 @@ type Spool struct {
 	file  *os.File // nil while all is in memory; then mem holds what is not yet written
 	size  int64    // bytes already in file
 	lines int64
+	cr    bool // the last byte written was a CR
 }
 
 // NewSpool makes a Spool that keeps up to bound bytes in memory and the rest in
@@ -37,7 +38,13 @@ func (s *Spool) Write(p []byte) (int, error) {
 		}
 	}
 	s.mem = append(s.mem, p...)
-	s.lines += int64(bytes.Count(p, []byte{'\n'}))
+	s.lines += lineEnds(p)
+	if s.cr && len(p) > 0 && p[0] == '\n' {
+		s.lines--
+	}
+	if len(p) > 0 {
+		s.cr = p[len(p)-1] == '\r'
+	}
 	return len(p), nil
 }
 
@@ -93,7 +100,7 @@ func (s *Spool) Message() (*Message, error) {
 		n := headerLen(s.mem)
 		return newMessage(string(s.mem[:n]), &body{
 			r: bytes.NewReader(s.mem), off: int64(n), size: int64(len(s.mem) - n),
-			lines: s.lines - int64(bytes.Count(s.mem[:n], []byte{'\n'})),
+			lines: s.lines - lineEnds(s.mem[:n]),
 		}), nil
 	}
 	if err := s.flush(); err != nil {
@@ -105,7 +112,7 @@ func (s *Spool) Message() (*Message, error) {
 	}
 	return newMessage(string(head), &body{
 		r: s.file, off: int64(len(head)), size: s.size - int64(len(head)),
-		lines: s.lines - int64(bytes.Count(head, []byte{'\n'})),
+		lines: s.lines - lineEnds(head),
 	}), nil
 }
 
@@ -126,7 +133,7 @@ func (s *Spool) readHeader() ([]byte, error) {
 // Reset empties the Spool for the next message; memory up to the bound is kept for it.
 func (s *Spool) Reset() error {
 	err := s.Close()
-	s.mem, s.size, s.lines = s.mem[:0], 0, 0
+	s.mem, s.size, s.lines, s.cr = s.mem[:0], 0, 0, false
 	return err
 }
 

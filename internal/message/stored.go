@@ -32,10 +32,10 @@ func Read(r io.ReaderAt, size, virtual int64) (*Message, error) {
 	if int64(len(head)) == size {
 		b.r = bytes.NewReader(head)
 	}
-	lines := int64(bytes.Count(head[:n], []byte{'\n'}))
+	lines := lineEnds(head[:n])
 	if b.lines = virtual - size - lines; virtual == 0 || b.lines < 0 {
 		if b.lines, err = countLines(io.NewSectionReader(b.r, b.off, b.size)); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("reading a message: %w", err)
 		}
 	}
 	return newMessage(string(head[:n]), b), nil
@@ -53,20 +53,6 @@ func readHead(r io.ReaderAt, size int64) ([]byte, error) {
 		}
 		if int64(len(head)) == min(size, MaxHeader+1) || headerLen(head) < len(head) {
 			return head, nil
-		}
-	}
-}
-
-func countLines(r io.Reader) (lines int64, err error) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := r.Read(buf)
-		lines += int64(bytes.Count(buf[:n], []byte{'\n'}))
-		if errors.Is(err, io.EOF) {
-			return lines, nil
-		}
-		if err != nil {
-			return 0, fmt.Errorf("reading a message: %w", err)
 		}
 	}
 }
