@@ -124,3 +124,10 @@ func readAll(t *testing.T, pattern string) []string {
 	}
 	return texts
 }
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
