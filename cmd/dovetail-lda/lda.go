@@ -36,7 +36,9 @@ func (l *lda) run(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	defer closer.Close()
-	d, err := setup.Delivery(c, "lda", log)
+	memory := &setup.Memory{}
+	defer memory.Close()
+	d, err := setup.Delivery(c, "lda", memory, log)
 	if err != nil {
 		return err
 	}

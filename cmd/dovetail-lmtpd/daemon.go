@@ -25,6 +25,7 @@ type daemon struct {
 	load   func() (*config.Config, error)
 	logger func(config.Log) (*slog.Logger, io.Closer, error)
 
+	memory   setup.Memory
 	server   *lmtp.Server
 	config   *config.Config
 	log      *slog.Logger
@@ -52,7 +53,7 @@ func (d *daemon) read() (*config.Config, *slog.Logger, io.Closer, lmtp.Config, e
 	if err != nil {
 		return nil, nil, nil, lmtp.Config{}, err
 	}
-	conf, err := serverConfig(c, log, d.server != nil)
+	conf, err := d.serverConfig(c, log)
 	if err != nil {
 		return nil, nil, nil, lmtp.Config{}, errors.Join(err, closer.Close())
 	}
@@ -61,21 +62,21 @@ func (d *daemon) read() (*config.Config, *slog.Logger, io.Closer, lmtp.Config, e
 
 // serverConfig builds the server's settings. Site scripts that do not compile
 // are an error only when there is something better to go on with.
-func serverConfig(c *config.Config, log *slog.Logger, strict bool) (lmtp.Config, error) {
-	d, err := setup.Delivery(c, "lmtp", log)
+func (d *daemon) serverConfig(c *config.Config, log *slog.Logger) (lmtp.Config, error) {
+	mail, err := setup.Delivery(c, "lmtp", &d.memory, log)
 	if err != nil {
 		return lmtp.Config{}, err
 	}
-	if d.Scripts != nil {
-		if err := d.Scripts.Check(); err != nil {
-			if strict {
+	if mail.Scripts != nil {
+		if err := mail.Scripts.Check(); err != nil {
+			if d.server != nil {
 				return lmtp.Config{}, err
 			}
 			log.Error("site scripts do not compile: they are left out", "error", err)
 		}
 	}
 	conf := lmtp.Config{
-		Hostname: c.Hostname, Deliverer: deliverer{d}, Log: log,
+		Hostname: c.Hostname, Deliverer: deliverer{mail}, Log: log,
 		Limits: lmtp.Limits{
 			MessageSize: c.LMTP.MessageSizeLimit, Recipients: c.LMTP.RecipientLimit, Sessions: c.LMTP.SessionLimit,
 			IdleTimeout: c.LMTP.CommandTimeout, DataTimeout: c.LMTP.DataTimeout, WriteTimeout: c.LMTP.WriteTimeout,

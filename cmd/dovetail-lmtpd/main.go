@@ -49,6 +49,7 @@ configuration.`,
 					return cli.Logger(c, os.Stderr)
 				},
 			}
+			defer d.memory.Close()
 			if err := d.start(); err != nil {
 				return err
 			}

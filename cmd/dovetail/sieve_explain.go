@@ -40,7 +40,7 @@ configuration.`,
 			if err != nil {
 				return err
 			}
-			d, err := setup.Delivery(c, "lmtp", slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+			d, err := setup.Delivery(c, "lmtp", nil, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
 			if err != nil {
 				return err
 			}

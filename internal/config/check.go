@@ -39,6 +39,7 @@ var checks = map[string]func(string) error{
 	"source":    checkSource,
 	"hostport":  checkHostPort,
 	"url":       checkURL,
+	"state":     checkState,
 }
 
 // check looks at a value that was taken over.
@@ -208,6 +209,17 @@ func checkHostPort(s string) error {
 		return fmt.Errorf("%q is not HOST or HOST:PORT", s)
 	}
 	return nil
+}
+
+func checkState(s string) error {
+	scheme, path, _ := strings.Cut(s, ":")
+	switch {
+	case scheme == "sqlite" && strings.HasPrefix(path, "/"), scheme == "postgres", scheme == "postgresql":
+		return nil
+	case scheme == "sqlite":
+		return fmt.Errorf("%q: the path after sqlite: must begin with /", s)
+	}
+	return fmt.Errorf("%q is neither sqlite:/PATH nor postgres://…", s)
 }
 
 func checkURL(s string) error {

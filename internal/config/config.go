@@ -128,7 +128,7 @@ type Expire struct {
 
 // State says where vacation, duplicate and the learn ledger are remembered.
 type State struct {
-	URL string `toml:"url" check:"url"`
+	URL string `toml:"url" check:"state"` // sqlite:PATH, postgres://…; empty: in memory
 }
 
 // Log says what is logged and where to.
@@ -175,6 +175,7 @@ func Defaults() *Config {
 			MaxRedirects:         4,
 			MaxCPUTime:           30 * time.Second,
 			RedirectEnvelopeFrom: "sender",
+			RedirectOnce:         12 * time.Hour,
 			PipeExecTimeout:      10 * time.Second,
 			FilterExecTimeout:    10 * time.Second,
 			ExecuteExecTimeout:   10 * time.Second,

@@ -27,6 +27,7 @@ type Sieve struct {
 	MaxRedirects         int           `toml:"sieve_max_redirects" min:"0"`               // 0: redirect is forbidden
 	MaxCPUTime           time.Duration `toml:"sieve_max_cpu_time" min:"0"`                // 0: none
 	RedirectEnvelopeFrom string        `toml:"sieve_redirect_envelope_from" check:"source"`
+	RedirectOnce         time.Duration `toml:"sieve_redirect_duplicate_period" min:"0"` // 0: redirects are not remembered
 	PipeBinDir           string        `toml:"sieve_pipe_bin_dir" check:"path"`
 	FilterBinDir         string        `toml:"sieve_filter_bin_dir" check:"path"`
 	ExecuteBinDir        string        `toml:"sieve_execute_bin_dir" check:"path"`
@@ -53,7 +54,7 @@ var otherSieve = strings.Fields(`
 	sieve_implicit_extensions sieve_include_max_includes sieve_include_max_nesting_depth
 	sieve_notify_mailto_envelope_from sieve_plugin_dir sieve_plugins
 	sieve_quota_max_scripts sieve_quota_max_storage sieve_quota_script_count sieve_quota_storage_size
-	sieve_redirect_duplicate_period sieve_report_from sieve_resource_usage_timeout
+	sieve_report_from sieve_resource_usage_timeout
 	sieve_spamtest_max_header sieve_spamtest_max_value sieve_spamtest_score_max_header sieve_spamtest_score_max_value
 	sieve_spamtest_status_header sieve_spamtest_status_type sieve_spamtest_text_value#
 	sieve_spamtestplus_max_header sieve_spamtestplus_max_value sieve_spamtestplus_status_header

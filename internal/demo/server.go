@@ -38,6 +38,8 @@ sieve_global_extensions = "+editheader"
 sieve_pipe_bin_dir = "%[3]s/bin"
 [submission]
 sendmail = ""
+[state]
+url = ""
 [log]
 format = "json"
 `, uid, gid, d.dir, mailLocation)

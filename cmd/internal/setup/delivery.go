@@ -28,8 +28,8 @@ const maxProgramOutput = 64 << 20
 
 // Delivery builds a Deliverer. Service is the name under which the user database
 // is asked ("lmtp", "lda"). Site scripts that do not compile are no error here:
-// see delivery.Scripts.Check.
-func Delivery(c *config.Config, service string, log *slog.Logger) (*delivery.Deliverer, error) {
+// see delivery.Scripts.Check. What is to be remembered comes from m; nil for nothing.
+func Delivery(c *config.Config, service string, m *Memory, log *slog.Logger) (*delivery.Deliverer, error) {
 	resolver, err := cli.Resolver(c, service)
 	if err != nil {
 		return nil, err
@@ -42,10 +42,16 @@ func Delivery(c *config.Config, service string, log *slog.Logger) (*delivery.Del
 	if err != nil {
 		return nil, err
 	}
+	executor := executor(c, log)
+	if m != nil {
+		if executor.State, err = m.Open(c); err != nil {
+			return nil, err
+		}
+	}
 	return &delivery.Deliverer{
 		Users:    resolver,
 		Scripts:  scripts,
-		Executor: executor(c, log),
+		Executor: executor,
 		Programs: programs(c),
 		Log:      log,
 		Stores: func(r *delivery.Recipient) (mailstore.Store, error) {
@@ -116,6 +122,7 @@ func executor(c *config.Config, log *slog.Logger) *delivery.Executor {
 		AutoSubscribe: c.Mail.Autosubscribe,
 		Hardlinks:     c.Mail.CopyWithHardlinks,
 		RedirectFrom:  c.Sieve.RedirectEnvelopeFrom,
+		RedirectOnce:  c.Sieve.RedirectOnce,
 		Hostname:      c.Hostname,
 		Postmaster:    c.PostmasterAddress,
 		Now:           time.Now,

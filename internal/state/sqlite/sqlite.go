@@ -49,8 +49,6 @@ func Open(path string, now func() time.Time) (*table.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	// An error shows again, and better, when the file is opened.
-	_ = os.MkdirAll(filepath.Dir(abs), 0o750)
 	options := url.Values{
 		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)"},
 		"_txlock": {"immediate"}, // never read first and then find that another process wrote
@@ -62,5 +60,7 @@ func Open(path string, now func() time.Time) (*table.Store, error) {
 	// One connection is enough: SQLite has one writer, and who waits for it in
 	// here waits in order.
 	db.SetMaxOpenConns(1)
-	return table.New(db, dialect, now), nil
+	d := dialect
+	d.Before = func() error { return os.MkdirAll(filepath.Dir(abs), 0o750) }
+	return table.New(db, d, now), nil
 }

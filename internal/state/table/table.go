@@ -20,14 +20,15 @@ import (
 // Dialect is what differs between databases. The statements have the arguments
 // (key, expires, now) as far as they are in their names.
 type Dialect struct {
-	Schema     []string // makes what is missing
-	Seen       string   // key, now: a row, if remembered
-	Claim      string   // key, expires, now: changes a row, if won
-	Mark       string   // key, expires
-	Release    string   // key
-	Sweep      string   // now: all whose time is over
-	SweepSome  string   // now: a few of them
-	SchemaLock string   // run before Schema in one transaction; may be empty
+	Before     func() error // called before the first use; nil for nothing
+	Schema     []string     // makes what is missing
+	Seen       string       // key, now: a row, if remembered
+	Claim      string       // key, expires, now: changes a row, if won
+	Mark       string       // key, expires
+	Release    string       // key
+	Sweep      string       // now: all whose time is over
+	SweepSome  string       // now: a few of them
+	SchemaLock string       // run before Schema in one transaction; may be empty
 }
 
 // Store is a state.Store.
@@ -70,6 +71,11 @@ func (s *Store) make(ctx context.Context) error {
 	defer s.mu.Unlock()
 	if s.made {
 		return nil
+	}
+	if s.sql.Before != nil {
+		if err := s.sql.Before(); err != nil {
+			return err
+		}
 	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
