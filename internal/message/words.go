@@ -4,20 +4,19 @@ import (
 	"encoding/base64"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/emersion/go-message/charset"
 )
 
 // DecodeWords gives s with its encoded words (RFC 2047) as UTF-8, as leniently
 // as Dovecot: an encoded word may stand inside other text, and a charset that
-// nobody knows leaves its bytes, with U+FFFD for those that are no UTF-8. What
-// is no encoded word stays as it is. White space between two encoded words goes
+// nobody knows leaves its bytes. What is no encoded word stays as it is, but bytes
+// that are no UTF-8 become U+FFFD everywhere. White space between two encoded words goes
 // (section 6.2), and a character may be split between words of one charset.
 func DecodeWords(s string) string {
 	at := strings.Index(s, "=?")
 	if at < 0 {
-		return s
+		return validUTF8(s)
 	}
 	var out strings.Builder
 	var label string // charset of the bytes that wait to be converted
@@ -38,7 +37,7 @@ func DecodeWords(s string) string {
 			out.WriteString(toUTF8(label, wait))
 			wait = nil
 			if !after || strings.Trim(s[:at], " \t") != "" {
-				out.WriteString(s[:at])
+				out.WriteString(validUTF8(s[:at]))
 			}
 		}
 		label, wait, after = w.label, append(wait, w.text...), true
@@ -46,7 +45,7 @@ func DecodeWords(s string) string {
 		at = strings.Index(s, "=?")
 	}
 	out.WriteString(toUTF8(label, wait))
-	out.WriteString(s)
+	out.WriteString(validUTF8(s))
 	return out.String()
 }
 
@@ -125,8 +124,8 @@ func toUTF8(label string, text []byte) string {
 			}
 		}
 	}
-	if utf8.Valid(text) {
-		return string(text)
-	}
-	return strings.ToValidUTF8(string(text), "\ufffd")
+	return validUTF8(string(text))
 }
+
+// validUTF8 puts U+FFFD in place of each run of bytes that are no UTF-8.
+func validUTF8(s string) string { return strings.ToValidUTF8(s, "\ufffd") }

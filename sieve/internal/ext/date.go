@@ -185,5 +185,8 @@ func parseDate(value string) (time.Time, bool) {
 		}
 	}
 	t, err := mail.ParseDate(value)
+	if err != nil { // as Dovecot, which reads a date without a zone as UTC
+		t, err = mail.ParseDate(value + " +0000")
+	}
 	return t, err == nil
 }

@@ -13,9 +13,10 @@ var _ = engine.Register(&engine.Extension{
 				have := c.Data.(bool)
 				return func(*engine.Run) (bool, error) { return have, nil }, nil
 			},
+			// Where it is true, what does not depend on it is compiled all the same.
 			Fold: func(c *engine.Call, _ bool) (value, known bool) {
-				value, known = c.Data.(bool)
-				return value, known
+				have, ok := c.Data.(bool)
+				return false, ok && !have
 			},
 		},
 		{
