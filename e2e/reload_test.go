@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"dovetail/internal/peer"
+	"dovetail/internal/peer/load"
 )
 
 // marks is a site script that writes a header field.
@@ -60,6 +63,33 @@ func TestReload(t *testing.T) {
 	s.eventually("user1 to be unknown", func() bool { return s.deliver("user1", letter) != nil })
 	if v, _ := s.latest("user2").header("X-Version"); v != "after" {
 		t.Errorf("X-Version %q: sieve_after is not in force", v)
+	}
+}
+
+// Whatever is signalled while mail comes in, no delivery fails for it.
+func TestReloadUnderLoad(t *testing.T) {
+	s := newSite(t, peer.OneUID(5))
+	s.siteScripts()
+	s.start()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := load.Run(ctx, load.Options{Addr: s.lmtp(), Conns: 4, Messages: 2000, Users: 5, Rcpts: 2})
+		ended <- err
+	}()
+	for reloads, running := 0, true; running; reloads++ {
+		select {
+		case err := <-ended:
+			if running = false; err != nil || reloads < 3 {
+				t.Errorf("while the configuration was read %d times: %v", reloads, err)
+			}
+		case <-time.After(20 * time.Millisecond):
+			s.reload()
+		}
+	}
+	for _, u := range s.users {
+		s.sound(u.Name, 0)
 	}
 }
 

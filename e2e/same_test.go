@@ -29,6 +29,11 @@ var awkward = map[string]string{
 	"spam":             "X-Spam-Flag: YES\r\n" + letter + "Text.\r\n",
 	"spam, folded":     "X-Spam-Status: Yes,\r\n score=20\r\nX-Sieve-Mark: forged\r\n" + letter + "Text.\r\n",
 	"sysadmin":         "From: root@host.example.org\r\nSubject: Cron\r\n\r\nDone.\r\n",
+	"spam, no body":    "X-Spam-Flag: YES\r\nSubject: nothing more\r\n",
+	"empty":            "",
+	"large":            letter + strings.Repeat("A line of the letter, one of many.\r\n", 100_000),
+	"large, CR CR LF":  letter + strings.Repeat("A line of the letter, one of many.\r\r\n", 10_000),
+	"sysadmin, CR":     "From: root@host.example.org\r\nSubject: a\rb\r\nX-Empty:\r\nX-Tab:\tc\r\n\r\n\rText.\r\n",
 	"sysadmin, 8 bits": "From: root@host.example.org\r\nSubject: Gr\xfc\xdfe\r\n\r\n\xe4\r\n",
 }
 
@@ -59,8 +64,8 @@ func TestSameAsDovecot(t *testing.T) {
 					}
 				}
 			}
-			if theirs, ours := len(scripts.runs("sa-learn-spam.sh")), len(s.runs("sa-learn-spam.sh")); theirs != 2 || ours != 2 {
-				t.Errorf("learned by Dovecot's pipe %d, by dovetail's %d, want 2", theirs, ours)
+			if theirs, ours := len(scripts.runs("sa-learn-spam.sh")), len(s.runs("sa-learn-spam.sh")); theirs != 3 || ours != 3 {
+				t.Errorf("learned by Dovecot's pipe %d, by dovetail's %d, want 3", theirs, ours)
 			}
 		})
 	}
