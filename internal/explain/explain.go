@@ -58,7 +58,9 @@ type (
 func NewReport(original *message.Message, res *sieve.Result) Report {
 	rep := Report{Actions: edits(original, res.Message), ImplicitKeep: res.Keep != nil}
 	for _, a := range res.Actions {
-		rep.Actions = append(rep.Actions, element(a))
+		if _, hidden := a.(*action.Remember); !hidden {
+			rep.Actions = append(rep.Actions, element(a))
+		}
 	}
 	if res.Err != nil {
 		rep.Error = res.Err.Error()
@@ -81,6 +83,8 @@ func element(a action.Action) any {
 			return reject{"ereject", a.Reason}
 		}
 		return reject{"reject", a.Reason}
+	case *action.Respond:
+		return reject{"vacation", a.Reason}
 	case *action.Pipe:
 		return pipe{"pipe", a.Program, append([]string{}, a.Args...), a.Copy}
 	}

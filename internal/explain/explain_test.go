@@ -30,7 +30,7 @@ func run(t *testing.T, text string, trace func(sieve.Event)) (*message.Message, 
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	m := message.Parse([]byte("Subject: hello\nX-Old: 1\n\nx"))
+	m := message.Parse([]byte("Message-ID: <1@b.example>\nSubject: hello\nX-Old: 1\n\nx"))
 	env := &message.Envelope{From: "a@b.example", To: "c@d.example"}
 	return m, p.Run(t.Context(), m, &sieve.Env{Envelope: env, Trace: trace})
 }
@@ -42,6 +42,8 @@ func TestReport(t *testing.T) {
 			`{"action":"pipe","program":"learn","args":["x"],"copy":true},{"action":"keep","mailbox":"INBOX","flags":[],"copy":false}],"implicit_keep":false,"error":""}`},
 		{"nothing", ``, `{"actions":[],"implicit_keep":true,"error":""}`},
 		{"ereject", `require "ereject"; ereject "no";`, `{"actions":[{"action":"ereject","reason":"no"}],"implicit_keep":false,"error":""}`},
+		{"vacation, and nothing of what is only remembered", `require ["vacation", "duplicate"]; if not duplicate { vacation :days 3 "away"; }`,
+			`{"actions":[{"action":"vacation","reason":"away"}],"implicit_keep":true,"error":""}`},
 		{"discard", `discard;`, `{"actions":[{"action":"discard"}],"implicit_keep":false,"error":""}`},
 	}
 	for _, tt := range tests {
