@@ -64,6 +64,8 @@ type Job struct {
 	Actions   []action.Action
 	Keep      *action.Store // the implicit keep in force; nil when cancelled
 	Pipe      func(ctx context.Context, p *action.Pipe) error
+	Received  time.Time // date of what is stored; zero: now
+	Stays     bool      // the message is stored already: a failure leaves it there, nothing goes to INBOX
 	Outcome   Outcome
 
 	stores   []*action.Store
@@ -96,7 +98,9 @@ func (x *Executor) Execute(ctx context.Context, jobs []*Job) {
 	received := x.Now()
 	shared := map[shareKey]mailstore.Pending{}
 	for _, j := range jobs {
-		j.received = received
+		if j.received = j.Received; j.received.IsZero() {
+			j.received = received
+		}
 		x.plan(j)
 	}
 	eachJob(jobs, func(j *Job) error { return x.prepare(ctx, j, shared) })
@@ -172,7 +176,7 @@ func (x *Executor) plan(j *Job) {
 	switch {
 	case j.Keep != nil:
 		j.addStore(j.Keep)
-	case looped && !redirected && !j.dropped:
+	case looped && !redirected && !j.dropped && !j.Stays:
 		// A redirect that is not made does not cancel the implicit keep.
 		j.addStore(&action.Store{Message: j.Original})
 	}
@@ -214,7 +218,7 @@ func (x *Executor) prepare(ctx context.Context, j *Job, shared map[shareKey]mail
 		return nil
 	}
 	err := x.prepareAll(ctx, j, j.stores, shared)
-	if err == nil || !usableElsewhere(err) {
+	if err == nil || j.Stays || !usableElsewhere(err) {
 		return err
 	}
 	j.failed(err)
