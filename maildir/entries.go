@@ -15,8 +15,10 @@ import (
 // messages move from new to cur, so none is missed between the two.
 var readParts = [...]string{"new", "cur"}
 
-// Entries gives the messages of a mailbox. A file that vanishes meanwhile is looked
-// for under its new name and left out when it is gone.
+// Entries gives the messages that a mailbox has now. A file that vanishes
+// meanwhile is looked for under its new name and left out when it is gone; what
+// comes in meanwhile is left out too, so that who stores into the mailbox while
+// reading it does not read what he stored. What it keeps are the names of files.
 func (s *Store) Entries(ctx context.Context, mailbox string) iter.Seq2[mailstore.Entry, error] {
 	return func(yield func(mailstore.Entry, error) bool) {
 		r, err := s.reader(mailbox)
@@ -26,10 +28,10 @@ func (s *Store) Entries(ctx context.Context, mailbox string) iter.Seq2[mailstore
 		}
 		// What was renamed while it was read is there in the next round.
 		for range maxTries {
-			missed, ok := r.round(ctx, yield)
-			if !missed || !ok {
+			if !r.round(ctx, yield) || len(r.missed) == 0 {
 				return
 			}
+			r.again, r.missed = r.missed, nil
 		}
 	}
 }
@@ -51,14 +53,15 @@ func (s *Store) Count(_ context.Context, mailbox string) (int, error) {
 	return n, nil
 }
 
-// reader reads a folder; done are the messages given already.
+// reader reads a folder.
 type reader struct {
 	store    *Store
 	folder   folder
 	list     uidList
 	keywords keywordTable
-	reread   bool // the keywords were read again
-	done     map[string]bool
+	reread   bool            // the keywords were read again
+	again    map[string]bool // base names of what is wanted; nil in the first round: all
+	missed   map[string]bool // base names of what was gone when it was looked at
 }
 
 func (s *Store) reader(mailbox string) (*reader, error) {
@@ -72,7 +75,7 @@ func (s *Store) reader(mailbox string) (*reader, error) {
 		}
 		return nil, err
 	}
-	r := &reader{store: s, folder: f, done: map[string]bool{}}
+	r := &reader{store: s, folder: f}
 	if r.list, err = s.uidlist(f); err != nil {
 		return nil, err
 	}
@@ -82,36 +85,51 @@ func (s *Store) reader(mailbox string) (*reader, error) {
 	return r, nil
 }
 
-// round gives what is in the folder now. missed tells that a file was gone when it
-// was looked at, ok that the consumer wants more.
-func (r *reader) round(ctx context.Context, yield func(mailstore.Entry, error) bool) (missed, ok bool) {
-	for _, part := range readParts {
-		dir := r.folder.dir + "/" + part
-		entries, err := r.store.fs.ReadDir(dir)
+// round gives what is in the folder, or what of it is to be looked at again. It is
+// false when the consumer wants no more.
+func (r *reader) round(ctx context.Context, yield func(mailstore.Entry, error) bool) bool {
+	var parts [len(readParts)][]fs.DirEntry
+	for i, part := range readParts {
+		var err error
+		parts[i], err = r.store.fs.ReadDir(r.folder.dir + "/" + part)
 		if err != nil && !isMissing(err) {
-			return false, yield(mailstore.Entry{}, mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", r.folder.name, err)))
+			return yield(mailstore.Entry{}, mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", r.folder.name, err)))
 		}
+	}
+	// Moved from the first to the second while these were read.
+	seen := make(map[string]bool, len(parts[0]))
+	for i, entries := range parts {
 		for _, e := range entries {
 			if err := ctx.Err(); err != nil {
 				yield(mailstore.Entry{}, err)
-				return false, false
+				return false
 			}
 			name := parseFileName(e.Name())
-			if e.Name()[0] == '.' || e.IsDir() || r.done[name.base] {
+			if e.Name()[0] == '.' || e.IsDir() || seen[name.base] || r.again != nil && !r.again[name.base] {
 				continue
 			}
-			entry, err := r.entry(dir+"/"+e.Name(), name)
-			if errors.Is(err, fs.ErrNotExist) {
-				missed = true
-				continue
+			if i == 0 {
+				seen[name.base] = true
 			}
-			r.done[name.base] = true
-			if !yield(entry, err) {
-				return false, false
+			if !r.give(r.folder.dir+"/"+readParts[i]+"/"+e.Name(), name, yield) {
+				return false
 			}
 		}
 	}
-	return missed, true
+	return true
+}
+
+// give gives one message, or notes that it is missed.
+func (r *reader) give(path string, name fileName, yield func(mailstore.Entry, error) bool) bool {
+	entry, err := r.entry(path, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if r.missed == nil {
+			r.missed = map[string]bool{}
+		}
+		r.missed[name.base] = true
+		return true
+	}
+	return yield(entry, err)
 }
 
 func (r *reader) entry(path string, name fileName) (mailstore.Entry, error) {

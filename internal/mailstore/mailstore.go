@@ -51,7 +51,7 @@ type Store interface {
 	Prepare(ctx context.Context, m *message.Message, d Delivery) (Pending, error)
 	// Mailboxes gives the names of all mailboxes.
 	Mailboxes(ctx context.Context) ([]string, error)
-	// Entries gives the messages of a mailbox, in no order.
+	// Entries gives the messages that a mailbox has now, in no order.
 	Entries(ctx context.Context, mailbox string) iter.Seq2[Entry, error]
 	// Open opens a stored message, ErrNoMessage when it is gone. The message is
 	// usable until it is closed; then it needs no rights any more.

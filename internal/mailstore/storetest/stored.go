@@ -125,3 +125,23 @@ func testEdit(t *testing.T, h Harness) {
 		t.Errorf("a message of another mailbox was expunged: %v", err)
 	}
 }
+
+// What is stored while a mailbox is read is not given.
+func testEntriesNow(t *testing.T, h Harness) {
+	fill(t, h, "box", 2)
+	fill(t, h, "box", 2, `\Seen`)
+	n := 0
+	for _, err := range h.Store.Entries(context.Background(), "box") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n > 4 {
+			t.Fatal("gives what it was made to store")
+		}
+		m, _ := mail(n)
+		Deliver(t, h.Store, m, mailstore.Delivery{Mailbox: "box", Received: received, Flags: []string{`\Seen`}})
+	}
+	if n != 4 || len(Entries(t, h.Store, "box")) != 8 {
+		t.Errorf("%d entries, want 4", n)
+	}
+}

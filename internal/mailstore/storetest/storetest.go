@@ -43,6 +43,7 @@ func Suite(t *testing.T, open func(*testing.T) Harness) {
 		"sharing":                     testSharing,
 		"many at once":                testConcurrent,
 		"quota":                       testQuota,
+		"entries as of now":           testEntriesNow,
 		"open":                        testOpen,
 		"expunge":                     testExpunge,
 		"set flags":                   testSetFlags,
