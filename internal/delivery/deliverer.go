@@ -62,6 +62,8 @@ type Recipient struct {
 	ID      string // for replies and logs
 	Address string // as in RCPT TO
 	OrigTo  string // original recipient, "" when unknown
+	Notify  string // RCPT NOTIFY=
+	ORcpt   string // RCPT ORCPT= with its type; "" when not given
 	Detail  string // what follows the recipient delimiter
 	Mailbox string // where keep stores; "" for INBOX or what Detail asks for
 	User    *userdb.User
@@ -76,6 +78,7 @@ type Transaction struct {
 	Protocol   string // for the Received field, e.g. LMTP
 	From       string // "" is the null sender
 	Auth       string // MAIL AUTH=
+	Ret, EnvID string // MAIL RET= and ENVID=
 	Recipients []*Recipient
 	Message    *message.Message
 	Trace      bool // add Return-Path, Delivered-To and Received

@@ -26,6 +26,12 @@ type SMTP struct {
 // Send sends m. Addresses have no angle brackets; from "" is the null sender.
 // Errors are classified.
 func (s *SMTP) Send(ctx context.Context, from string, to []string, m *message.Message) error {
+	return s.SendAsking(ctx, from, to, m, Notifications{})
+}
+
+// SendAsking is Send that asks for delivery status notifications. A server
+// without DSN gets the message all the same (RFC 3461 section 5.2.2).
+func (s *SMTP) SendAsking(ctx context.Context, from string, to []string, m *message.Message, ask Notifications) error {
 	if err := checkAddresses(from, to); err != nil {
 		return err
 	}
@@ -35,7 +41,7 @@ func (s *SMTP) Send(ctx context.Context, from string, to []string, m *message.Me
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := s.send(ctx, from, to, m)
+	err := s.send(ctx, from, to, m, ask)
 	if err == nil {
 		return nil
 	}
@@ -45,7 +51,7 @@ func (s *SMTP) Send(ctx context.Context, from string, to []string, m *message.Me
 	return classify(fmt.Errorf("sending mail by %s: %w", s.Addr, err))
 }
 
-func (s *SMTP) send(ctx context.Context, from string, to []string, m *message.Message) error {
+func (s *SMTP) send(ctx context.Context, from string, to []string, m *message.Message, ask Notifications) error {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", s.Addr)
 	if err != nil {
@@ -69,11 +75,21 @@ func (s *SMTP) send(ctx context.Context, from string, to []string, m *message.Me
 		return &mailerr.Error{Class: mailerr.Permanent, Code: 553, Status: [3]int{5, 6, 7}, Public: public,
 			Exit: mailerr.ExNoPerm, Err: errors.New("the server does not offer SMTPUTF8")}
 	}
-	if err := c.Mail(from, &smtp.MailOptions{Size: m.VirtualSize(), UTF8: utf8}); err != nil {
+	mail, rcpt := &smtp.MailOptions{Size: m.VirtualSize(), UTF8: utf8}, (*smtp.RcptOptions)(nil)
+	if ok, _ := c.Extension("DSN"); ok {
+		mail.Return = smtp.DSNReturn(ask.Ret)
+		if ask.Notify != "" {
+			rcpt = &smtp.RcptOptions{}
+			for word := range strings.SplitSeq(ask.Notify, ",") {
+				rcpt.Notify = append(rcpt.Notify, smtp.DSNNotify(word))
+			}
+		}
+	}
+	if err := c.Mail(from, mail); err != nil {
 		return fmt.Errorf("MAIL FROM:<%s>: %w", from, err)
 	}
 	for _, address := range to {
-		if err := c.Rcpt(address, nil); err != nil {
+		if err := c.Rcpt(address, rcpt); err != nil {
 			return fmt.Errorf("RCPT TO:<%s>: %w", address, err)
 		}
 	}

@@ -26,6 +26,13 @@ const DefaultTimeout = 30 * time.Second
 // public is what the peer may know of a failure.
 const public = "Mail cannot be sent"
 
+// Notifications are what a message asks about delivery status notifications
+// (RFC 3461 section 4); the zero value asks for nothing.
+type Notifications struct {
+	Notify string // NEVER, or some of SUCCESS, FAILURE and DELAY with commas between
+	Ret    string // FULL or HDRS
+}
+
 func temporary(format string, args ...any) error {
 	return mailerr.Temp(fmt.Errorf(format, args...), public)
 }

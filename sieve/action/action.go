@@ -6,7 +6,11 @@
 // execution there, and a case in the executor's exhaustiveness test.
 package action
 
-import "dovetail/internal/message"
+import (
+	"time"
+
+	"dovetail/internal/message"
+)
 
 // Action is one effect. The set is closed: only this package can implement it.
 type Action interface {
@@ -30,6 +34,17 @@ type Redirect struct {
 	Address string // addr-spec
 	Copy    bool
 	Message *message.Message
+	// What to ask the MTA for, where it can be asked; empty for nothing.
+	Notify string     // RCPT NOTIFY= (RFC 3461), e.g. SUCCESS,FAILURE
+	Ret    string     // MAIL RET=: FULL or HDRS
+	By     *DeliverBy // MAIL BY= (RFC 2852)
+}
+
+// DeliverBy is until when a redirected message is to be delivered (RFC 6009).
+type DeliverBy struct {
+	Time   time.Time
+	Return bool // it is to be returned when it is late; else its sender is to be notified
+	Trace  bool
 }
 
 // Reject refuses the message with a reason (RFC 5429). Ereject asks for a

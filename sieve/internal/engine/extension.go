@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 
+	"dovetail/internal/message"
 	"dovetail/sieve/action"
 )
 
@@ -21,18 +22,19 @@ type Extension struct {
 	// OptIn extensions must be named in sieve_extensions or sieve_global_extensions to be usable.
 	OptIn bool
 
-	Commands     []Command
-	Tags         []Tag      // on commands and tests of others
-	Implicit     []Implicit // effects on commands of others that carry no tag for it
-	Comparators  []Comparator
-	MatchTypes   []MatchType
-	AddressParts []AddressPart
-	Modifiers    []Modifier
-	Namespaces   []Namespace
-	EnvItems     []EnvItem
-	Strings      *StringPass     // looks into every string of a script
-	Variables    VariableSource  // finds the variables that commands write to
-	Configs      []Configuration // what it reads from the settings
+	Commands      []Command
+	Tags          []Tag      // on commands and tests of others
+	Implicit      []Implicit // effects on commands of others that carry no tag for it
+	Comparators   []Comparator
+	MatchTypes    []MatchType
+	AddressParts  []AddressPart
+	Modifiers     []Modifier
+	Namespaces    []Namespace
+	EnvItems      []EnvItem
+	EnvelopeParts []EnvelopePart  // of the envelope test
+	Strings       *StringPass     // looks into every string of a script
+	Variables     VariableSource  // finds the variables that commands write to
+	Configs       []Configuration // what it reads from the settings
 
 	// Start is called before a script runs that has the extension in effect; its
 	// error is a runtime error of the script (it cannot run in this place).
@@ -170,6 +172,14 @@ type VariableSource func(c *Compiler, name string) (Variable, error)
 type EnvItem struct {
 	Name  string // in lower case; a trailing "." stands for all names with that prefix
 	Value func(r *Run, name string) (string, bool)
+}
+
+// EnvelopePart is a part of the envelope that the envelope test knows while its
+// extension is in effect, and that is no address.
+type EnvelopePart struct {
+	Name string // in lower case
+	// Values gives the values, each of which is matched; none where the envelope has not that part.
+	Values func(r *Run, e *message.Envelope) []string
 }
 
 // StringPass rewrites the strings of a script while it is compiled

@@ -31,6 +31,24 @@ func (call *Call) AddressPart() *AddressPart {
 	return call.part
 }
 
+// EnvelopePart finds a part of the envelope among the extensions in effect, by
+// its name in any case; nil when there is none.
+func (c *Compiler) EnvelopePart(name string) *EnvelopePart { return envelopePart(c.loaded, name) }
+
+// EnvelopePart does so at run time.
+func (r *Run) EnvelopePart(name string) *EnvelopePart { return envelopePart(r.program.set, name) }
+
+func envelopePart(loaded []*Extension, name string) *EnvelopePart {
+	for _, x := range loaded {
+		for i := range x.EnvelopeParts {
+			if EqualASCII(x.EnvelopeParts[i].Name, name) {
+				return &x.EnvelopeParts[i]
+			}
+		}
+	}
+	return nil
+}
+
 // EnvItem gives an item of the environment known to the extensions in effect;
 // false for one that nobody knows.
 func (r *Run) EnvItem(name string) (string, bool) {

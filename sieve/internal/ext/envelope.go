@@ -1,7 +1,6 @@
 package ext
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,9 +11,9 @@ import (
 var _ = engine.Register(&engine.Extension{
 	Name: "envelope", Spec: "RFC 5228 section 5.4",
 	Commands: []engine.Command{{
-		Name: "envelope", Match: true, AddressPart: true, Test: compileEnvelope,
+		Name: "envelope", Match: true, AddressPart: true, Check: checkEnvelope, Test: compileEnvelope,
 		Params: []engine.Param{
-			{Name: "envelope part", Kind: engine.StringList, Check: checkEnvelopePart},
+			{Name: "envelope part", Kind: engine.StringList},
 			{Name: "key list", Kind: engine.StringList},
 		},
 	}},
@@ -24,9 +23,20 @@ var _ = engine.Register(&engine.Extension{
 // identity of the sender's authentication.
 var envelopeParts = []string{"from", "to", "auth"}
 
-func checkEnvelopePart(name string) error {
-	if !slices.Contains(envelopeParts, strings.ToLower(name)) {
-		return fmt.Errorf("specified envelope part '%s' is not supported by the envelope test", name)
+// checkEnvelope looks at the constant parts. One of another extension is no
+// address, and has no part of one.
+func checkEnvelope(c *engine.Call) error {
+	for _, s := range c.Strs(0) {
+		name, known := s.Const()
+		if !known || slices.Contains(envelopeParts, strings.ToLower(name)) {
+			continue
+		}
+		if c.EnvelopePart(name) == nil {
+			return c.Errorf(s.Pos, "specified envelope part '%s' is not supported by the envelope test", name)
+		}
+		if c.TagOf("ADDRESS-PART") != nil {
+			return c.Errorf(s.Pos, "the envelope part '%s' is no address: the envelope test can have no address part with it", name)
+		}
 	}
 	return nil
 }
@@ -65,6 +75,13 @@ func matchEnvelope(r *engine.Run, x *engine.Matching, part *engine.AddressPart, 
 		}
 		return x.Value(env.Auth)
 	default:
+		if other := r.EnvelopePart(name); other != nil {
+			for _, v := range other.Values(r, env) {
+				if err := x.Value(v); err != nil {
+					return err
+				}
+			}
+		}
 		return nil
 	}
 	a, err := message.ParsePath(path)
