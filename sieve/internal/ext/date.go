@@ -82,8 +82,8 @@ func checkDatePart(name string) error {
 	return nil
 }
 
-// compileDate matches the date in each field of a name; a field without a date
-// that can be read is left out.
+// compileDate matches the date in the first field of a name, or in that which
+// :index picks (RFC 5260 section 4). Without a date that can be read it is false.
 func compileDate(c *engine.Call) (engine.Cond, error) {
 	c.WarnHeaderNames(0)
 	name, part, m, fields := c.Str(0), c.Str(1), c.Matcher(), c.Fields()
@@ -98,19 +98,17 @@ func compileDate(c *engine.Call) (engine.Cond, error) {
 			return false, err
 		}
 		x := m.Begin(r)
-		for _, f := range list {
-			t, ok := parseDate(f.Value())
-			if !ok {
-				continue
-			}
-			if !original {
-				t = t.In(zone(r))
-			}
-			if err := x.Value(format(t)); err != nil {
-				return x.End(err)
-			}
+		if len(list) == 0 {
+			return x.End(nil)
 		}
-		return x.End(nil)
+		t, ok := parseDate(list[0].Value())
+		if !ok {
+			return x.End(nil)
+		}
+		if !original {
+			t = t.In(zone(r))
+		}
+		return x.End(x.Value(format(t)))
 	}, nil
 }
 
