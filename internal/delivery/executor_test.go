@@ -16,6 +16,7 @@ import (
 	"dovetail/internal/mailstore"
 	"dovetail/internal/mailstore/mem"
 	"dovetail/internal/message"
+	statemem "dovetail/internal/state/mem"
 	"dovetail/sieve/action"
 )
 
@@ -166,15 +167,23 @@ func TestExecutor(t *testing.T) {
 func TestEveryActionIsExecuted(t *testing.T) {
 	for _, a := range []action.Action{
 		&action.Store{Mailbox: "Spam", Message: original}, &action.Redirect{Address: "a@b", Message: original},
-		&action.Reject{Reason: "r"}, &action.Pipe{Program: "p", Message: original},
+		&action.Reject{Reason: "r"}, &action.Pipe{Program: "p", Message: original}, &action.Remember{Period: time.Hour},
+		&action.Respond{To: "a@b", Message: original, Period: time.Hour},
+		&action.Notify{To: []action.Recipient{{Address: "a@b"}}, Message: original},
 	} {
 		j := &Job{
 			Store: mem.New("Spam"), Envelope: message.Envelope{From: "s@example.net", To: "me@example.org"},
 			Original: original, Actions: []action.Action{a},
 			Pipe: func(context.Context, *action.Pipe) error { return nil },
 		}
-		newExecutor(&sink{}).Execute(t.Context(), []*Job{j})
-		if j.Outcome.Err != nil || !j.Outcome.done() {
+		x, state := newExecutor(&sink{}), statemem.New(time.Now)
+		x.State = state
+		x.Execute(t.Context(), []*Job{j})
+		remembered, err := state.Seen(t.Context(), action.Key{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := j.Outcome; o.Err != nil || !o.done() && len(o.Answered)+len(o.Notified) == 0 && !remembered {
 			t.Errorf("%s: %+v", a.Name(), j.Outcome)
 		}
 	}

@@ -19,11 +19,10 @@ import (
 	"dovetail/internal/mailstore/mem"
 	"dovetail/internal/message"
 	"dovetail/internal/peer"
+	statemem "dovetail/internal/state/mem"
 	"dovetail/internal/state/postgres"
 	"dovetail/internal/state/sqlite"
 	"dovetail/internal/state/statetest"
-
-	statemem "dovetail/internal/state/mem"
 	"dovetail/sieve/action"
 )
 
