@@ -36,6 +36,12 @@ type (
 	Metadata = engine.Metadata
 	// Programs runs programs for a run.
 	Programs = engine.Programs
+	// Source gives the scripts that others include, to the compiler.
+	Source = engine.Source
+	// Scripts gives those that are known at run time alone.
+	Scripts = engine.Scripts
+	// Location says whose scripts an included script is one of.
+	Location = engine.Location
 	// ProgramCall asks for a program to be run.
 	ProgramCall = engine.ProgramCall
 	// ProgramKind tells which command asks for a program.
@@ -65,6 +71,18 @@ const (
 	SeverityError   = syntax.Error
 	SeverityWarning = syntax.Warning
 	SeverityInfo    = syntax.Info
+)
+
+// The locations of included scripts.
+const (
+	Personal = engine.Personal
+	Global   = engine.Global
+)
+
+// The errors of Source and Scripts.
+var (
+	ErrNoScript = engine.ErrNoScript
+	ErrAtRun    = engine.ErrAtRun
 )
 
 // The kinds of programs.

@@ -21,7 +21,8 @@ func newSieveCheck(flags *cli.Flags) *cobra.Command {
 		Use:   "check FILE|DIR...",
 		Short: "Compile scripts and print every error",
 		Long: `Compile scripts and print every finding as FILE:LINE:COLUMN: error: TEXT. Of a
-directory all *.sieve files below it are compiled.
+directory all *.sieve files below it are compiled. A script that another one
+includes is looked for in its folder, or with :global in sieve_global.
 
 Exit status: 0, 1 when a script has an error, 66 when one cannot be read, 78
 when the configuration is broken.`,
@@ -41,7 +42,7 @@ when the configuration is broken.`,
 			}
 			broken := 0
 			for _, file := range files {
-				ok, err := checkScript(cmd.OutOrStdout(), engine, file, global)
+				ok, err := checkScript(cmd.OutOrStdout(), engine, file, global, c.Sieve.GlobalFolder())
 				if err != nil {
 					return noInput(err)
 				}
@@ -77,12 +78,12 @@ func scriptFiles(args []string) ([]string, error) {
 }
 
 // checkScript prints the findings about one script; ok says that it compiles.
-func checkScript(w io.Writer, engine *sieve.Engine, file string, global bool) (ok bool, err error) {
+func checkScript(w io.Writer, engine *sieve.Engine, file string, global bool, globalFolder string) (ok bool, err error) {
 	src, err := os.ReadFile(file)
 	if err != nil {
 		return false, err
 	}
-	_, findings := engine.Compile(file, src, global)
+	_, findings := engine.CompileFrom(file, src, global, sieve.Folders{Personal: filepath.Dir(file), Global: globalFolder})
 	for _, f := range findings {
 		if _, err := fmt.Fprintln(w, f); err != nil {
 			return false, err

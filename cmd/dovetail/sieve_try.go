@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,8 @@ when a file cannot be read, 78 when the configuration is broken.`,
 			if err != nil {
 				return noInput(err)
 			}
-			program, findings := engine.Compile(args[0], src, o.global)
+			program, findings := engine.CompileFrom(args[0], src, o.global,
+				sieve.Folders{Personal: filepath.Dir(args[0]), Global: c.Sieve.GlobalFolder()})
 			if findings.HasErrors() {
 				return failed(findings)
 			}

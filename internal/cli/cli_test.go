@@ -202,3 +202,22 @@ func TestUserScript(t *testing.T) {
 		}
 	}
 }
+
+func TestPersonalScripts(t *testing.T) {
+	tests := []struct {
+		setting string
+		user    userdb.User
+		want    string
+	}{
+		{"file:~/scripts;active=~/.dovecot.sieve", userdb.User{Name: "bob", Home: "/h"}, "/h/scripts"},
+		{"~/.dovecot.sieve", userdb.User{Name: "bob", Home: "/h"}, "/h/sieve"},
+		{"~/.dovecot.sieve", userdb.User{Name: "bob"}, ""},
+		{"~/a", userdb.User{Name: "bob", Home: "/h", Fields: map[string]string{"sieve": "~/own;active=~/x"}}, "/h/own"},
+		{"~/a", userdb.User{Name: "bob", Home: "/h", Fields: map[string]string{"sieve": "~/x.sieve"}}, "/h/sieve"},
+	}
+	for _, tt := range tests {
+		if got := PersonalScripts(&config.Config{Sieve: config.Sieve{Script: tt.setting}})(&tt.user); got != tt.want {
+			t.Errorf("%s for %v: got %q, want %q", tt.setting, &tt.user, got, tt.want)
+		}
+	}
+}

@@ -67,19 +67,37 @@ func UserScript(c *config.Config) func(u *userdb.User) string {
 		if own := u.Fields["sieve"]; own != "" {
 			script = (&config.Sieve{Script: own}).UserScript()
 		}
-		if script == nil {
-			return ""
-		}
-		path, err := script.Path(&expand.Vars{User: u.Name, Home: u.Home, UID: u.UID, GID: u.GID, Hostname: c.Hostname}, "")
-		if err != nil {
-			return ""
-		}
-		if rest, ok := strings.CutPrefix(path, "~/"); ok {
-			if u.Home == "" {
-				return ""
-			}
-			path = filepath.Join(u.Home, rest)
-		}
-		return path
+		return userPath(c, script, u)
 	}
+}
+
+// PersonalScripts gives a function that tells the folder of the scripts that a
+// user's script includes, "" for none.
+func PersonalScripts(c *config.Config) func(u *userdb.User) string {
+	configured := c.Sieve.ScriptFolder()
+	return func(u *userdb.User) string {
+		folder := configured
+		if own := u.Fields["sieve"]; strings.Contains(own, ";active=") {
+			folder = (&config.Sieve{Script: own}).ScriptFolder()
+		}
+		return userPath(c, folder, u)
+	}
+}
+
+// userPath gives a path for a user, "" for none.
+func userPath(c *config.Config, t *expand.Template, u *userdb.User) string {
+	if t == nil {
+		return ""
+	}
+	path, err := t.Path(&expand.Vars{User: u.Name, Home: u.Home, UID: u.UID, GID: u.GID, Hostname: c.Hostname}, "")
+	if err != nil {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if u.Home == "" {
+			return ""
+		}
+		path = filepath.Join(u.Home, rest)
+	}
+	return path
 }

@@ -68,6 +68,9 @@ func (d *Deliverer) run(ctx context.Context, chain *Chain, u *userdb.User, j *Jo
 		Mailboxes: ownedMailboxes{j.Store, j.Owner}, Programs: d.Programs.forUser(u, j.Envelope),
 		Items: d.Settings.EnvironmentItems, Now: d.Executor.Now, Trace: trace,
 	}
+	if d.Scripts != nil {
+		env.Scripts = userIncludes{d.Scripts, u, j.Owner}
+	}
 	if d.Executor.State != nil {
 		env.Seen = memory{d.Executor.State}
 	}

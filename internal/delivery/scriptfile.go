@@ -27,13 +27,15 @@ const racy = 2 * time.Second
 // scriptCache keeps scripts compiled: by path, as long as the file stays the
 // same, and by content, so that the same script of many users is one program.
 type scriptCache struct {
-	compile func(name string, src []byte, global bool) (*sieve.Program, error)
+	compile func(name string, src []byte, global bool, from sieve.Source) (*sieve.Program, error)
 	maxSize int64
 	now     func() time.Time
+	broken  func(path string, err error)
 
-	mu     sync.Mutex
-	files  map[string]*scriptFile
-	byText map[textKey]*sieve.Program
+	mu      sync.Mutex
+	files   map[string]*scriptFile
+	byText  map[textKey]*sieve.Program
+	globals map[string]*globalText // included scripts of the site
 }
 
 type textKey struct {
@@ -48,6 +50,7 @@ type scriptFile struct {
 	sum  [sha256.Size]byte
 	prog *sieve.Program // the last version that compiled; nil when none did
 	err  error          // why the present version does not compile
+	deps []dependency   // what it includes
 }
 
 type fileID struct {
@@ -71,10 +74,11 @@ type errBroken struct{ error }
 func (e errBroken) Unwrap() error { return e.error }
 
 // load gives the compiled script at path, called with the rights to read it.
-// changed tells that it was read anew. The error is fs.ErrNotExist's for a missing
+// changed tells that it is another one, or broken now. The error is fs.ErrNotExist's for a missing
 // script, errBroken for one that does not compile; the program is the last
-// good version then, if there was one.
-func (c *scriptCache) load(path string, global bool) (prog *sieve.Program, changed bool, err error) {
+// good version then, if there was one. What it includes is part of it, and comes
+// from in.
+func (c *scriptCache) load(path string, global bool, in folders) (prog *sieve.Program, changed bool, err error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, false, fmt.Errorf("script %s: %w", path, err)
@@ -83,7 +87,8 @@ func (c *scriptCache) load(path string, global bool) (prog *sieve.Program, chang
 	c.mu.Lock()
 	known := c.files[path]
 	c.mu.Unlock()
-	if known != nil && known.id == id && id.older(c.now().Add(-racy)) {
+	fresh := known != nil && c.fresh(known.deps)
+	if fresh && known.id == id && id.older(c.now().Add(-racy)) {
 		return known.prog, false, known.err
 	}
 	src, id, err := c.read(path)
@@ -91,17 +96,23 @@ func (c *scriptCache) load(path string, global bool) (prog *sieve.Program, chang
 		return nil, false, fmt.Errorf("script %s: %w", path, err)
 	}
 	sum := sha256.Sum256(src)
-	if known != nil && known.sum == sum {
-		c.remember(path, &scriptFile{id: id, sum: sum, prog: known.prog, err: known.err})
+	if fresh && known.sum == sum {
+		c.remember(path, &scriptFile{id: id, sum: sum, prog: known.prog, err: known.err, deps: known.deps})
 		return known.prog, false, known.err
 	}
+	from := &includer{cache: c, folders: in}
 	f := &scriptFile{id: id, sum: sum}
-	f.prog, f.err = c.compiled(path, src, sum, global)
+	f.prog, f.err = c.compiled(path, src, sum, global, from)
+	if from.err != nil {
+		return nil, false, from.err
+	}
+	f.deps = from.deps
 	if f.err != nil && known != nil {
 		f.prog = known.prog
 	}
 	c.remember(path, f)
-	return f.prog, true, f.err
+	changed = known == nil || known.sum != sum || known.err == nil
+	return f.prog, changed, f.err
 }
 
 // read reads a script. Nothing but a regular file is read: a fifo in a home must not stop us.
@@ -130,7 +141,7 @@ func (c *scriptCache) read(path string) ([]byte, fileID, error) {
 
 // compiled compiles src, or finds it compiled for another user. The name is part
 // of what is shared, since messages and the log show it.
-func (c *scriptCache) compiled(path string, src []byte, sum [sha256.Size]byte, global bool) (*sieve.Program, error) {
+func (c *scriptCache) compiled(path string, src []byte, sum [sha256.Size]byte, global bool, from *includer) (*sieve.Program, error) {
 	key := textKey{sum, scriptName(path), global}
 	c.mu.Lock()
 	p := c.byText[key]
@@ -138,9 +149,12 @@ func (c *scriptCache) compiled(path string, src []byte, sum [sha256.Size]byte, g
 	if p != nil {
 		return p, nil
 	}
-	p, err := c.compile(key.name, src, global)
+	p, err := c.compile(key.name, src, global, from)
 	if err != nil {
 		return nil, errBroken{err}
+	}
+	if len(from.deps) > 0 {
+		return p, nil // another user's may include something else
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

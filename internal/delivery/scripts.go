@@ -17,13 +17,17 @@ import (
 // compiled anew when its file changes. While a changed site script does not
 // compile, its last good version stays in force and OnBroken is told once.
 type Scripts struct {
-	Before  []string                     // sieve_before: files and directories
-	After   []string                     // sieve_after
-	Discard string                       // sieve_discard, may be empty
-	User    func(u *userdb.User) string  // path of the user's script; "" for none
-	Default string                       // sieve_default: for users without a script
-	Broken  func(path string, err error) // told of a site script that does not compile, once per version
-	cache   *scriptCache
+	Before  []string                    // sieve_before: files and directories
+	After   []string                    // sieve_after
+	Discard string                      // sieve_discard, may be empty
+	User    func(u *userdb.User) string // path of the user's script; "" for none
+	Default string                      // sieve_default: for users without a script
+	// Where included scripts are (RFC 6609): the user's folder (sieve_dir), "" for
+	// none, and the site's (sieve_global).
+	Personal func(u *userdb.User) string
+	Global   string
+	Broken   func(path string, err error) // told of a site script that does not compile, once per version
+	cache    *scriptCache
 }
 
 // ScriptOptions are what a Scripts compiles with.
@@ -36,15 +40,15 @@ type ScriptOptions struct {
 // Init makes s usable.
 func (s *Scripts) Init(o ScriptOptions) {
 	s.cache = &scriptCache{
-		compile: func(name string, src []byte, global bool) (*sieve.Program, error) {
-			p, diags := o.Engine.Compile(name, src, global)
+		compile: func(name string, src []byte, global bool, from sieve.Source) (*sieve.Program, error) {
+			p, diags := o.Engine.CompileFrom(name, src, global, from)
 			if diags.HasErrors() {
 				return nil, diags
 			}
 			return p, nil
 		},
-		maxSize: o.MaxSize, now: o.Now,
-		files: map[string]*scriptFile{}, byText: map[textKey]*sieve.Program{},
+		maxSize: o.MaxSize, now: o.Now, broken: s.Broken,
+		files: map[string]*scriptFile{}, byText: map[textKey]*sieve.Program{}, globals: map[string]*globalText{},
 	}
 }
 
@@ -88,7 +92,7 @@ func (s *Scripts) Check() error {
 		files, err := scriptsAt(path)
 		errs = append(errs, err)
 		for _, f := range files {
-			if _, _, err := s.cache.load(f, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if _, _, err := s.cache.load(f, true, folders{global: s.Global}); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)
 			}
 		}
@@ -119,7 +123,7 @@ func (s *Scripts) site(paths []string) ([]*sieve.Program, error) {
 // siteScript gives one script of the site; nil when it is missing, or broken
 // without ever having been good: a file just added must not undo what the others do.
 func (s *Scripts) siteScript(path string) (*sieve.Program, error) {
-	p, changed, err := s.cache.load(path, true)
+	p, changed, err := s.cache.load(path, true, folders{global: s.Global})
 	var broken errBroken
 	switch {
 	case err == nil || errors.Is(err, fs.ErrNotExist):
@@ -148,7 +152,7 @@ func (s *Scripts) load(u *userdb.User) userScript {
 		us.path = s.User(u)
 	}
 	if us.path != "" {
-		us.prog, _, us.err = s.cache.load(us.path, false)
+		us.prog, _, us.err = s.cache.load(us.path, false, s.foldersOf(u))
 	}
 	return us
 }
@@ -186,11 +190,6 @@ func (s *Scripts) For(u *userdb.User) (*Chain, error) {
 		return nil, err
 	}
 	return s.withUser(site, us)
-}
-
-// missing tells of an error that there is no such file, on whatever part of its path.
-func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // maxUserLog is the size at which a user's script log begins anew.

@@ -95,6 +95,9 @@ func scripts(c *config.Config, log *slog.Logger) (*delivery.Scripts, error) {
 		Discard: scriptPath(c.Sieve.Discard),
 		Default: scriptPath(c.Sieve.Default),
 		User:    cli.UserScript(c),
+		// Scripts that others include.
+		Personal: cli.PersonalScripts(c),
+		Global:   c.Sieve.GlobalFolder(),
 		Broken: func(path string, err error) {
 			log.Error("a site script does not compile; its last good version stays in force", "script", path, "error", err)
 		},

@@ -1,0 +1,32 @@
+package sieve
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Folders gives included scripts from two folders, where the script NAME is the
+// file NAME.sieve. It is the Source of a script that is compiled once and for
+// nobody in particular; "" is a folder without scripts.
+type Folders struct{ Personal, Global string }
+
+// Script is Source's.
+func (f Folders) Script(at Location, name string) ([]byte, error) {
+	dir := f.Personal
+	if at == Global {
+		dir = f.Global
+	}
+	if dir == "" {
+		return nil, ErrNoScript
+	}
+	path := filepath.Join(dir, name+".sieve")
+	src, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, fmt.Errorf("%w: %s", ErrNoScript, path)
+	}
+	return src, err
+}

@@ -1,0 +1,35 @@
+package sieve
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestFolders(t *testing.T) {
+	dir := t.TempDir()
+	f := Folders{Personal: filepath.Join(dir, "p"), Global: filepath.Join(dir, "g")}
+	for at, text := range map[string]string{f.Personal: "keep;", f.Global: "discard;"} {
+		if err := os.Mkdir(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(at, "a.sieve"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for at, want := range map[Location]string{Personal: "keep;", Global: "discard;"} {
+		if got, err := f.Script(at, "a"); string(got) != want || err != nil {
+			t.Errorf("%s: %q, %v", at, got, err)
+		}
+		if _, err := f.Script(at, "b"); !errors.Is(err, ErrNoScript) {
+			t.Errorf("%s: %v", at, err)
+		}
+		if _, err := (Folders{}).Script(at, "a"); !errors.Is(err, ErrNoScript) {
+			t.Errorf("no folder, %s: %v", at, err)
+		}
+	}
+	if _, err := (Folders{Personal: filepath.Join(f.Personal, "a.sieve")}).Script(Personal, "b"); !errors.Is(err, ErrNoScript) {
+		t.Errorf("a file as the folder: %v", err)
+	}
+}
