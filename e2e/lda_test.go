@@ -61,7 +61,7 @@ func TestLDAStatus(t *testing.T) {
 		"rejected in the reply":         {args: []string{"-d", "user2", "-e"}, user: "user2", status: 77},
 		"over quota":                    {args: []string{"-d", "user3", "-e"}, message: big, user: "user3", status: 77},
 		"over quota, to be tried again": {args: []string{"-d", "user3", "-e"}, message: big, mail: "quota_full_tempfail = true", user: "user3", status: 75},
-		"home that cannot be made":      {args: []string{"-d", "user4"}, user: "user4", status: 73},
+		"home that cannot be made":      {args: []string{"-d", "user4"}, user: "user4", status: 75},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, users)

@@ -22,8 +22,9 @@ func main() {
 mbox "From " line in front is taken off. The log goes to [log] file or to syslog;
 standard error tells in one line why a message was not delivered.
 
-Exit status: 0 delivered, 64 wrong usage, 67 no such user, 73 cannot create, 75
-try again, 77 rejected, over quota or no permission, 78 broken configuration.`,
+Exit status: 0 delivered, 64 wrong usage, 67 no such user, 75 try again (a
+folder that cannot be made, too), 77 rejected or over quota, 78 broken
+configuration.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := flags.Load()

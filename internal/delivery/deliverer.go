@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -167,6 +168,7 @@ type copyFor struct {
 	tx      *Transaction
 	rcpt    *Recipient
 	job     Job
+	own     userScript
 	chain   *Chain
 	decided string // script and line that decided where the message went
 	claimed bool   // counts against lmtp_user_concurrency_limit
@@ -195,21 +197,17 @@ func (d *Deliverer) loadScripts(copies []*copyFor, site *Chain) {
 		}
 		return
 	}
-	own := make(map[*copyFor]userScript, len(copies))
-	errs := eachAs(copies, func(c *copyFor) Owner { return ownerOf(c.rcpt.User) }, func(c *copyFor) error {
-		if c.job.Outcome.Err == nil {
-			own[c] = d.Scripts.load(c.rcpt.User)
-		}
+	live := slices.DeleteFunc(slices.Clone(copies), func(c *copyFor) bool { return c.job.Outcome.Err != nil })
+	load := func(c *copyFor) error {
+		c.own = d.Scripts.load(c.rcpt.User)
 		return nil
-	})
-	for i, c := range copies {
-		if c.job.Outcome.Err != nil {
-			continue
-		}
-		if c.job.Outcome.Err = errs[i]; errs[i] == nil {
-			c.chain, c.job.Outcome.Err = d.Scripts.withUser(site, own[c])
-		}
 	}
+	eachAs(live, func(c *copyFor) Owner { return c.job.Owner }, func() func(*copyFor) error { return load }, func(c *copyFor, err error) {
+		if err == nil {
+			c.chain, err = d.Scripts.withUser(site, c.own)
+		}
+		c.job.Outcome.Err = err
+	})
 }
 
 // claim counts a delivery for user against lmtp_user_concurrency_limit.

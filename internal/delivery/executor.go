@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"syscall"
 	"time"
 
@@ -96,16 +97,18 @@ func (o *Outcome) done() bool { return len(o.Stored)+len(o.Sent) > 0 || o.Reject
 // Execute carries out jobs. It returns when every job has its Outcome.
 func (x *Executor) Execute(ctx context.Context, jobs []*Job) {
 	received := x.Now()
-	shared := map[shareKey]mailstore.Pending{}
 	for _, j := range jobs {
 		if j.received = j.Received; j.received.IsZero() {
 			j.received = received
 		}
 		x.plan(j)
 	}
-	eachJob(jobs, func(j *Job) error { return x.prepare(ctx, j, shared) })
+	eachJob(jobs, func() func(*Job) error {
+		shared := map[message.Identity]mailstore.Pending{}
+		return func(j *Job) error { return x.prepare(ctx, j, shared) }
+	})
 	x.flush(ctx, jobs)
-	eachJob(jobs, (*Job).publish)
+	eachJob(jobs, func() func(*Job) error { return (*Job).publish })
 	x.flush(ctx, jobs)
 	inParallel(jobs, func(j *Job) { x.finish(ctx, j) })
 }
@@ -130,16 +133,9 @@ func (x *Executor) finish(ctx context.Context, j *Job) {
 }
 
 // eachJob does a step of every job that has not failed, with its owner's rights.
-func eachJob(jobs []*Job, step func(*Job) error) {
-	errs := eachAs(jobs, func(j *Job) Owner { return j.Owner }, func(j *Job) error {
-		if j.Outcome.Err != nil {
-			return nil
-		}
-		return step(j)
-	})
-	for i, j := range jobs {
-		j.fail(errs[i])
-	}
+func eachJob(jobs []*Job, newStep func() func(*Job) error) {
+	live := slices.DeleteFunc(slices.Clone(jobs), func(j *Job) bool { return j.Outcome.Err != nil })
+	eachAs(live, func(j *Job) Owner { return j.Owner }, newStep, (*Job).fail)
 }
 
 // plan sorts the actions: what is stored, merged by mailbox, and what comes later.
@@ -207,13 +203,8 @@ func (j *Job) mailbox(name string) string {
 	return name
 }
 
-type shareKey struct {
-	owner [2]uint32
-	id    message.Identity
-}
-
 // prepare writes a job's files. A mailbox that cannot be used leads to INBOX.
-func (x *Executor) prepare(ctx context.Context, j *Job, shared map[shareKey]mailstore.Pending) error {
+func (x *Executor) prepare(ctx context.Context, j *Job, shared map[message.Identity]mailstore.Pending) error {
 	if len(j.stores) == 0 {
 		return nil
 	}
@@ -242,10 +233,10 @@ func usableElsewhere(err error) bool {
 	return false
 }
 
-func (x *Executor) prepareAll(ctx context.Context, j *Job, stores []*action.Store, shared map[shareKey]mailstore.Pending) error {
-	mine := make([]shareKey, 0, len(stores))
+func (x *Executor) prepareAll(ctx context.Context, j *Job, stores []*action.Store, shared map[message.Identity]mailstore.Pending) error {
+	mine := make([]message.Identity, 0, len(stores))
 	for _, s := range stores {
-		key := shareKey{j.Owner.ids(), s.Message.Identity()}
+		key := s.Message.Identity()
 		d := mailstore.Delivery{
 			Mailbox: s.Mailbox, Flags: s.Flags, Create: s.Create || x.AutoCreate,
 			Subscribe: x.AutoSubscribe, Received: j.received,

@@ -1,7 +1,7 @@
 package delivery
 
 import (
-	"slices"
+	"fmt"
 
 	"dovetail/internal/fsx"
 	"dovetail/internal/userdb"
@@ -25,39 +25,59 @@ func (o Owner) do(f func() error) error {
 	return o.Credentials.Do(f)
 }
 
-func (o Owner) ids() [2]uint32 {
-	if o.Credentials == nil {
-		return [2]uint32{}
-	}
-	return [2]uint32{o.Credentials.UID, o.Credentials.GID}
+// ownerKey is equal for equal owners.
+type ownerKey struct {
+	uid, gid uint32
+	groups   string
 }
 
-func (o Owner) same(other Owner) bool {
-	if o.Credentials == nil || other.Credentials == nil {
-		return o.Credentials == other.Credentials
+func (o Owner) key() ownerKey {
+	c := o.Credentials
+	if c == nil {
+		return ownerKey{}
 	}
-	return o.ids() == other.ids() && slices.Equal(o.Credentials.Groups, other.Credentials.Groups)
+	k := ownerKey{uid: c.UID, gid: c.GID}
+	if len(c.Groups) > 0 {
+		k.groups = fmt.Sprint(c.Groups)
+	}
+	return k
 }
 
-// eachAs calls f for each item with its owner's rights, which are taken once for
-// items of one owner that follow each other, and gives the errors one by one.
-func eachAs[T any](items []T, owner func(T) Owner, f func(T) error) []error {
-	errs := make([]error, len(items))
-	for start := 0; start < len(items); {
-		o, end := owner(items[start]), start+1
-		for end < len(items) && owner(items[end]).same(o) {
-			end++
-		}
-		err := o.do(func() error {
-			for i := start; i < end; i++ {
-				errs[i] = f(items[i])
+// eachAs does a step for each item with the rights of its owner and tells done of
+// its error. The items of one owner go together, in their order, and newStep makes
+// their step; owners go side by side, so that a lock that one of them holds keeps
+// nobody else waiting.
+func eachAs[T any](items []T, owner func(T) Owner, newStep func() func(T) error, done func(T, error)) {
+	inParallel(byOwner(items, owner), func(group []T) {
+		step, errs := newStep(), make([]error, len(group))
+		err := owner(group[0]).do(func() error {
+			for i, item := range group {
+				errs[i] = step(item)
 			}
 			return nil
 		})
-		for i := start; err != nil && i < end; i++ {
-			errs[i] = err
+		for i, item := range group {
+			if err != nil {
+				errs[i] = err
+			}
+			done(item, errs[i])
 		}
-		start = end
+	})
+}
+
+// byOwner gives the items of each owner.
+func byOwner[T any](items []T, owner func(T) Owner) [][]T {
+	var groups [][]T
+	index := map[ownerKey]int{}
+	for _, item := range items {
+		k := owner(item).key()
+		i, ok := index[k]
+		if !ok {
+			i = len(groups)
+			index[k] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], item)
 	}
-	return errs
+	return groups
 }

@@ -25,15 +25,14 @@ const (
 
 // Sysexits statuses (sysexits.h) that our programs end with.
 const (
-	ExOK        = 0
-	ExUsage     = 64
-	ExDataErr   = 65
-	ExNoUser    = 67
-	ExSoftware  = 70
-	ExCantCreat = 73
-	ExTempFail  = 75
-	ExNoPerm    = 77
-	ExConfig    = 78
+	ExOK       = 0
+	ExUsage    = 64
+	ExDataErr  = 65
+	ExNoUser   = 67
+	ExSoftware = 70
+	ExTempFail = 75
+	ExNoPerm   = 77
+	ExConfig   = 78
 )
 
 // Error is a classified error. Its Error text is for logs; only Public may be
@@ -119,7 +118,7 @@ func FromErrno(err error) *Error {
 	case errors.Is(err, syscall.EDQUOT):
 		e.Code, e.Status, e.Public = 452, [3]int{4, 2, 2}, "Not enough disk quota"
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EROFS):
-		e.Status, e.Exit = [3]int{4, 3, 5}, ExCantCreat
+		e.Status = [3]int{4, 3, 5}
 	}
 	return e
 }

@@ -22,7 +22,7 @@ func TestClassification(t *testing.T) {
 		{"quota", QuotaFull("a@b", false), Permanent, 552, "5.2.2 <a@b> Quota exceeded (mailbox for user is full)", ExNoPerm},
 		{"quota as tempfail", QuotaFull("a@b", true), Temporary, 452, "4.2.2 <a@b> Quota exceeded (mailbox for user is full)", ExTempFail},
 		{"full disk", FromErrno(&fs.PathError{Op: "write", Path: "/secret", Err: syscall.ENOSPC}), Temporary, 452, "4.3.1 Not enough disk space", ExTempFail},
-		{"no permission", FromErrno(syscall.EACCES), Temporary, 451, "4.3.5 Temporary internal error", ExCantCreat},
+		{"no permission", FromErrno(syscall.EACCES), Temporary, 451, "4.3.5 Temporary internal error", ExTempFail},
 		{"refused", Perm(nil, "no"), Permanent, 550, "5.0.0 no", ExNoPerm},
 	}
 	for _, tt := range tests {
