@@ -157,7 +157,9 @@ func TestNoAnswerWithoutDelivery(t *testing.T) {
 // RFC 7352: a message is a duplicate once it was delivered, for the period.
 func TestDuplicate(t *testing.T) {
 	s, state, clock := remembering(t, `require ["duplicate", "fileinto"];
-		if duplicate { fileinto "Twice"; } elsif header "message-id" "<bad@example.net>" { redirect "x@example.com"; }`)
+		if duplicate { fileinto "Twice"; }
+		elsif header "message-id" "<bad@example.net>" { redirect "x@example.com"; }
+		elsif header "message-id" "<odd@example.net>" { fileinto "../odd"; }`)
 	steps := []struct {
 		name   string
 		before func()
@@ -175,6 +177,8 @@ func TestDuplicate(t *testing.T) {
 		{name: "deferred", before: func() { s.sink.err = mailerr.Temp(errors.New("busy"), "") }, id: "bad", fails: true},
 		{name: "the MTA tries again", before: func() { s.sink.err = nil }, id: "bad"},
 		{name: "delivered now", id: "bad", want: "Twice"},
+		{name: "not where it was to go", id: "odd", want: "INBOX"},
+		{name: "so that it does not count", id: "odd", want: "INBOX"},
 	}
 	for _, step := range steps {
 		if step.before != nil {
@@ -354,5 +358,41 @@ func TestTwoServers(t *testing.T) {
 				t.Errorf("the log says nothing of it: %s", log.String())
 			}
 		})
+	}
+}
+
+// giveUp is a Sender during whose work the delivery is given up.
+type giveUp struct{ cancel func() }
+
+func (g giveUp) Send(ctx context.Context, _ string, _ []string, _ *message.Message) error {
+	g.cancel()
+	return ctx.Err()
+}
+
+// askedState fails, as a database does, for who has given up.
+type askedState struct{ State }
+
+func (a askedState) Release(ctx context.Context, key action.Key) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return a.State.Release(ctx, key)
+}
+
+// What was claimed for a redirect that was given up is free again.
+func TestReleaseAfterGivingUp(t *testing.T) {
+	state := askedState{statemem.New(time.Now)}
+	redirect := []action.Action{&action.Redirect{Address: "a@x", Message: original}}
+	j := &Job{Store: mem.New(), Original: original, Actions: redirect, Envelope: message.Envelope{From: "s@x", To: "me@example.org"}}
+	ctx, cancel := context.WithCancel(t.Context())
+	x := newExecutor(giveUp{cancel})
+	x.State, x.RedirectOnce = state, time.Hour
+	if x.Execute(ctx, []*Job{j}); j.Outcome.Err == nil {
+		t.Fatal("no error")
+	}
+	out := &sink{}
+	x.Sender, j.Outcome = out, Outcome{}
+	if x.Execute(t.Context(), []*Job{j}); j.Outcome.Err != nil || len(out.sent) != 1 {
+		t.Errorf("%+v, %d sent", j.Outcome, len(out.sent))
 	}
 }
