@@ -118,3 +118,18 @@ func (m ownedMailboxes) Exists(ctx context.Context, name string) (ok bool, err e
 	})
 	return ok, err
 }
+
+// MailboxByID asks a store that knows ids.
+func (m ownedMailboxes) MailboxByID(ctx context.Context, id string) (name string, err error) {
+	ids, ok := m.store.(interface {
+		MailboxByID(ctx context.Context, id string) (string, error)
+	})
+	if !ok {
+		return "", nil
+	}
+	err = m.owner.do(func() error {
+		name, err = ids.MailboxByID(ctx, id)
+		return err
+	})
+	return name, err
+}

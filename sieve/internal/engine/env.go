@@ -39,6 +39,12 @@ type Mailboxes interface {
 	Exists(ctx context.Context, name string) (bool, error)
 }
 
+// MailboxIDs is a Mailboxes that knows mailboxes by their ids (RFC 8474).
+type MailboxIDs interface {
+	// MailboxByID gives the name of a mailbox, "" when none has the id.
+	MailboxByID(ctx context.Context, id string) (name string, err error)
+}
+
 // Metadata reads annotations (RFC 5464).
 type Metadata interface {
 	// Annotation gives the value of an annotation, named in lower case, of a mailbox
