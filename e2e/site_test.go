@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,6 +39,7 @@ type site struct {
 	userdb   string
 	extra    map[string]string
 	global   string // sieve_global_extensions
+	state    string // [state] url; "" is a file of the site
 	noCreate bool   // lda_mailbox_autocreate is off
 
 	server *peer.Process
@@ -184,9 +186,9 @@ sieve_pipe_bin_dir = "%[7]s/bin"
 [submission]
 %[9]s
 [state]
-url = "sqlite:%[7]s/state.db"
+url = %[12]q
 `, s.extra[""], s.location, s.extra["mail"], s.socket, s.extra["lmtp"], s.userdb, s.dir, s.extra["sieve"], s.extra["submission"],
-		!s.noCreate, s.global), 0o644)
+		!s.noCreate, s.global, cmp.Or(s.state, "sqlite:"+s.dir+"/state.db")), 0o644)
 }
 
 // start writes the configuration, starts dovetail-lmtpd and waits until it answers.
