@@ -2,6 +2,7 @@ package ext
 
 import "dovetail/sieve/internal/engine"
 
+// Where the host knows of no annotations (Env.Metadata is nil), there are none.
 var _ = engine.Register(&engine.Extension{
 	Name: "mboxmetadata", Spec: "RFC 5490 section 3", OptIn: true,
 	Commands: []engine.Command{
