@@ -68,6 +68,14 @@ func StartPostgres(t T) *Postgres {
 	return p
 }
 
+// Kill ends it and all its children at once, as a crash would, and waits. SIGKILL
+// would leave the children at work for a while.
+func (p *Postgres) Kill() {
+	p.t.Helper()
+	p.Signal(p.t, syscall.SIGQUIT)
+	<-p.done
+}
+
 // Start starts it anew after Stop or Kill, with its data.
 func (p *Postgres) Start() {
 	p.t.Helper()
