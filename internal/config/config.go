@@ -52,8 +52,9 @@ type Mail struct {
 	QuotaRules            []string      `toml:"quota_rule" check:"quota"`
 	QuotaGrace            string        `toml:"quota_grace" check:"grace"` // by which the last message may exceed the limit
 	QuotaFullTempfail     bool          `toml:"quota_full_tempfail"`
-	Separator             string        `toml:"separator" check:"separator"` // of folder names; empty: the layout's own
-	Prefix                string        `toml:"prefix"`                      // of the namespace, e.g. "INBOX."
+	Separator             string        `toml:"separator" check:"separator"`    // of folder names; empty: the layout's own
+	Prefix                string        `toml:"prefix"`                         // of the namespace, e.g. "INBOX."
+	SpecialUse            []string      `toml:"special_use" check:"specialuse"` // MAILBOX=FLAG, for Sieve's special-use
 	FirstValidUID         uint32        `toml:"first_valid_uid"`
 	LastValidUID          uint32        `toml:"last_valid_uid"` // 0: no limit
 }

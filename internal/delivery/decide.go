@@ -66,7 +66,7 @@ func (d *Deliverer) run(ctx context.Context, chain *Chain, u *userdb.User, j *Jo
 	env := &sieve.Env{
 		Envelope: &j.Envelope, User: u.Name, UserEmail: j.UserEmail, Postmaster: d.Executor.Postmaster, Home: u.Home,
 		Mailboxes: ownedMailboxes{j.Store, j.Owner}, Programs: d.Programs.forUser(u, j.Envelope),
-		Items: d.Settings.EnvironmentItems, Now: d.Executor.Now, Trace: trace,
+		SpecialUse: d.Settings.SpecialUse, Items: d.Settings.EnvironmentItems, Now: d.Executor.Now, Trace: trace,
 	}
 	if d.Scripts != nil {
 		env.Scripts = userIncludes{d.Scripts, u, j.Owner}

@@ -56,6 +56,7 @@ type Settings struct {
 	UserConcurrencyLimit int    // lmtp_user_concurrency_limit; 0: none
 	UserEmail            string // sieve_user_email
 	EnvironmentItems     map[string]string
+	SpecialUse           map[string][]string // special uses (RFC 6154) by mailbox
 }
 
 // Recipient is a recipient that was accepted.

@@ -46,6 +46,12 @@ type (
 		Args    []string `json:"args"`
 		Copy    bool     `json:"copy"`
 	}
+	notify struct {
+		Action     string   `json:"action"` // notify, report
+		Recipients []string `json:"recipients"`
+		Subject    string   `json:"subject"`
+		Importance int      `json:"importance"`
+	}
 	header struct {
 		Action string `json:"action"` // addheader, deleteheader
 		Name   string `json:"name"`
@@ -87,6 +93,15 @@ func element(a action.Action) any {
 		return reject{"vacation", a.Reason}
 	case *action.Pipe:
 		return pipe{"pipe", a.Program, append([]string{}, a.Args...), a.Copy}
+	case *action.Notify:
+		n := notify{Action: a.Name(), Importance: a.Importance, Recipients: []string{}}
+		for _, r := range a.To {
+			n.Recipients = append(n.Recipients, r.Address)
+		}
+		for f := range a.Message.Header("Subject") {
+			n.Subject = f.Decoded()
+		}
+		return n
 	}
 	return discard{a.Name()}
 }
@@ -147,6 +162,8 @@ func sentence(a any) string {
 		return fmt.Sprintf("%s: %s", a.Action, a.Reason)
 	case pipe:
 		return strings.TrimSpace(fmt.Sprintf("pipe to %q %s", a.Program, strings.Join(a.Args, " ")))
+	case notify:
+		return fmt.Sprintf("%s %s: %s", a.Action, strings.Join(a.Recipients, ", "), a.Subject)
 	case header:
 		return fmt.Sprintf("%s %s: %s", a.Action, a.Name, a.Value)
 	case discard:

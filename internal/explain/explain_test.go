@@ -22,7 +22,7 @@ if header :contains "Subject" "hello" {
 
 func run(t *testing.T, text string, trace func(sieve.Event)) (*message.Message, *sieve.Result) {
 	t.Helper()
-	e, err := sieve.New(sieve.Options{Extensions: "+editheader +vnd.dovecot.pipe"})
+	e, err := sieve.New(sieve.Options{Extensions: "+editheader +vnd.dovecot.pipe +vnd.dovecot.report"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +42,9 @@ func TestReport(t *testing.T) {
 			`{"action":"pipe","program":"learn","args":["x"],"copy":true},{"action":"keep","mailbox":"INBOX","flags":[],"copy":false}],"implicit_keep":false,"error":""}`},
 		{"nothing", ``, `{"actions":[],"implicit_keep":true,"error":""}`},
 		{"ereject", `require "ereject"; ereject "no";`, `{"actions":[{"action":"ereject","reason":"no"}],"implicit_keep":false,"error":""}`},
+		{"notify and report", `require ["enotify", "vnd.dovecot.report"]; notify :importance "1" :message "hi" "mailto:a@example.org?cc=b@example.org"; report "abuse" "spam" "c@example.org";`,
+			`{"actions":[{"action":"notify","recipients":["a@example.org","b@example.org"],"subject":"hi","importance":1},` +
+				`{"action":"report","recipients":["c@example.org"],"subject":"Report: hello","importance":2}],"implicit_keep":true,"error":""}`},
 		{"vacation, and nothing of what is only remembered", `require ["vacation", "duplicate"]; if not duplicate { vacation :days 3 "away"; }`,
 			`{"actions":[{"action":"vacation","reason":"away"}],"implicit_keep":true,"error":""}`},
 		{"discard", `discard;`, `{"actions":[{"action":"discard"}],"implicit_keep":false,"error":""}`},

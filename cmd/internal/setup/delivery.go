@@ -70,6 +70,7 @@ func Delivery(c *config.Config, service string, m *Memory, log *slog.Logger) (*d
 			DeliveryAddress:      c.LMTP.HdrDeliveryAddress,
 			UserConcurrencyLimit: c.LMTP.UserConcurrencyLimit,
 			UserEmail:            c.Sieve.UserEmail,
+			SpecialUse:           c.Mail.Uses(),
 			EnvironmentItems: map[string]string{
 				"host": c.Hostname, "location": "MDA", "phase": "during", "version": cli.Version, // RFC 5183 section 4.1
 			},
