@@ -155,11 +155,18 @@ func decodeQP(line []byte) []byte {
 	return out
 }
 
-// ReadBounded reads at most max bytes and tells whether that was all. Text is cut
-// at a character's border. What was read before an error stands.
+// ReadBounded reads at most limit bytes and tells whether that was all. Text is
+// cut at a character's border. What was read before an error stands.
 func ReadBounded(r io.Reader, limit int) (s string, whole bool, err error) {
+	return ReadSized(r, limit, 0)
+}
+
+// ReadSized is ReadBounded where it is known about how many bytes there are.
+func ReadSized(r io.Reader, limit int, size int64) (s string, whole bool, err error) {
+	size = min(size, int64(limit)) + 1
 	var b strings.Builder
-	_, err = io.Copy(&b, io.LimitReader(r, int64(limit)+1))
+	b.Grow(int(size))
+	_, err = io.CopyBuffer(&b, io.LimitReader(r, int64(limit)+1), make([]byte, min(max(size, 512), 32<<10)))
 	s = b.String()
 	if len(s) <= limit {
 		return s, true, err

@@ -1,9 +1,14 @@
 package message
 
 import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"mime/quotedprintable"
+	"slices"
 	"strings"
 )
 
@@ -34,22 +39,37 @@ func (m *Message) Find(p *Part) *Part {
 	return at.Children[p.index]
 }
 
-// WithBody gives the message with fields as its header and content as its body.
-// Line ends of content may be LF or CRLF.
-func (m *Message) WithBody(fields []Field, content string) *Message {
-	n := m.withFields(fields, true)
-	return newMessage(n.head, textBody(content))
+// TextEntity makes a part of a text in UTF-8, as a message of its own: text/plain,
+// encoded where not all is short lines of ASCII. Line ends may be LF or CRLF.
+func TextEntity(text string) *Message {
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	encoding := "7bit"
+	if !isPlain(text) {
+		encoding = "quoted-printable"
+		var b strings.Builder
+		w := quotedprintable.NewWriter(&b)
+		// A strings.Builder takes everything.
+		_, _ = io.WriteString(w, text)
+		_ = w.Close()
+		text = strings.ReplaceAll(b.String(), "\r\n", "\n")
+	}
+	return Parse([]byte("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: " + encoding + "\n\n" + text))
 }
 
-func textBody(content string) *body {
-	content = strings.ReplaceAll(content, "\r\n", "\n")
-	return &body{r: strings.NewReader(content), size: int64(len(content)), lines: lineEnds([]byte(content))}
+// isPlain tells whether text can be sent as it is (RFC 5321 section 4.5.3.1.6).
+func isPlain(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		if len(line) > 990 || strings.ContainsFunc(line, func(r rune) bool { return r >= 0x7f || r < ' ' && r != '\t' }) {
+			return false
+		}
+	}
+	return true
 }
 
-// ReplacePart gives the message with entity, a header and a content, in the place
-// of a part other than the message itself. p is a part of m.Structure(). The
-// error is that of reading the body.
-func (m *Message) ReplacePart(p *Part, entity string) (*Message, error) {
+// ReplacePart gives the message with entity, its header and its content, in the
+// place of a part other than the message itself. p is a part of m.Structure().
+// The error is that of reading the body.
+func (m *Message) ReplacePart(p *Part, entity *Message) (*Message, error) {
 	if p.Parent == nil || p.body != m.body {
 		return nil, errors.New("replacing a part that is not one of this message")
 	}
@@ -57,13 +77,77 @@ func (m *Message) ReplacePart(p *Part, entity string) (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the body: %w", err)
 	}
-	mid, old := textBody(entity), m.body
-	pieces := append(append(cut(old, 0, p.start), segment{mid.r, 0, mid.size}), cut(old, p.end, old.size)...)
+	old, added := m.body, entity.segments()
 	b := &body{
-		r: segments(pieces), size: old.size - (p.end - p.start) + mid.size,
-		lines: old.lines - removed + mid.lines, origin: old,
+		r:    slices.Concat(cut(old, 0, p.start), added, cut(old, p.end, old.size)),
+		size: old.size - (p.end - p.start) + entity.Size(), origin: old,
+		lines: old.lines - removed + entity.VirtualSize() - entity.Size(),
 	}
 	return newMessage(m.head, b), nil
+}
+
+// Enclose gives a new message with fields as its header, to which those of MIME
+// are added: a multipart/mixed of entity and of m as message/rfc822 (RFC 5703
+// section 6). The error is that of reading m.
+func (m *Message) Enclose(fields []Field, entity *Message) (*Message, error) {
+	boundary, err := m.boundary()
+	if err != nil {
+		return nil, fmt.Errorf("reading the message: %w", err)
+	}
+	all := slices.Concat(fields, []Field{
+		RawField("MIME-Version", "1.0"),
+		RawField("Content-Type", `multipart/mixed; boundary="`+boundary+`"`),
+		RawField("Content-Transfer-Encoding", "8bit"), // whatever m holds
+	})
+	text := func(s string) segments { return segments{{strings.NewReader(s), 0, int64(len(s))}} }
+	list := slices.Concat(
+		text("--"+boundary+"\n"), entity.segments(),
+		text("\n--"+boundary+"\nContent-Type: "+rfc822+"\nContent-Transfer-Encoding: 8bit\n\n"), m.segments(),
+		text("\n--"+boundary+"--\n"))
+	lines, size := int64(8), int64(0) // eight line ends around the two
+	for _, s := range list {
+		size += s.size
+	}
+	for _, part := range []*Message{entity, m} {
+		lines += part.VirtualSize() - part.Size()
+	}
+	head := m.withFields(all, true).head
+	return newMessage(head, &body{r: list, size: size, lines: lines}), nil
+}
+
+// boundary gives a boundary that no line of m begins with.
+func (m *Message) boundary() (string, error) {
+	sum := sha256.Sum256([]byte(m.head))
+	for n := 0; ; n++ {
+		b := fmt.Sprintf("=_%x_%d", sum[:12], n)
+		used, err := hasLine(m.Open(), "--"+b)
+		if err != nil || !used {
+			return b, err
+		}
+	}
+}
+
+// hasLine tells whether a line of r begins with prefix.
+func hasLine(r io.Reader, prefix string) (bool, error) {
+	in := bufio.NewReaderSize(r, 32<<10)
+	for begin := true; ; {
+		piece, err := in.ReadSlice('\n')
+		if begin && bytes.HasPrefix(piece, []byte(prefix)) {
+			return true, nil
+		}
+		switch begin = err == nil; {
+		case err == io.EOF:
+			return false, nil
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return false, err
+		}
+	}
+}
+
+// segments gives the whole message as segments.
+func (m *Message) segments() segments {
+	head := segment{strings.NewReader(m.head), 0, int64(len(m.head))}
+	return append(segments{head}, cut(m.body, 0, m.body.size)...)
 }
 
 // countLines counts the line ends that r gives, as lineEnds does.

@@ -12,7 +12,7 @@ const twoParts = "Content-Type: multipart/mixed; boundary=AA\n\npre\n--AA\n\none
 func TestReplacePart(t *testing.T) {
 	m := Parse([]byte(twoParts))
 	root := m.Structure().Root
-	edited, err := m.ReplacePart(root.Children[0], "Content-Type: text/html\r\n\r\n<p>new</p>\r\n")
+	edited, err := m.ReplacePart(root.Children[0], Parse([]byte("Content-Type: text/html\r\n\r\n<p>new</p>\r\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func TestReplacePart(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	// Again, over what was replaced already.
-	again, err := edited.ReplacePart(edited.Structure().Root.Children[1].Children[0], "\n2")
+	again, err := edited.ReplacePart(edited.Structure().Root.Children[1].Children[0], Parse([]byte("\n2")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,14 +47,14 @@ func TestReplacePart(t *testing.T) {
 	if edited.Find(again.Structure().Root) != nil || Parse([]byte(twoParts)).Find(root) != nil {
 		t.Error("a part of another message was found")
 	}
-	flat, err := m.ReplacePart(root.Children[1], "\nflat")
+	flat, err := m.ReplacePart(root.Children[1], Parse([]byte("\nflat")))
 	if err != nil || flat.Find(root.Children[1].Children[0]) != nil {
 		t.Errorf("a part of a replaced part was found, %v", err)
 	}
-	if _, err := edited.ReplacePart(root.Children[0], "x"); err == nil {
+	if _, err := edited.ReplacePart(root.Children[0], m); err == nil {
 		t.Error("a part of another message was replaced")
 	}
-	if _, err := m.ReplacePart(root, "x"); err == nil {
+	if _, err := m.ReplacePart(root, m); err == nil {
 		t.Error("the root was replaced")
 	}
 	if root.Children[0].Sibling() != root.Children[1] || root.Children[1].Sibling() != nil || root.Sibling() != nil {
@@ -66,16 +66,77 @@ func TestReplacePartUnreadable(t *testing.T) {
 	b := &body{r: failingBody{}, size: 10}
 	root := &Part{body: b}
 	m := newMessage("\n", b)
-	if _, err := m.ReplacePart(&Part{Parent: root, body: b, end: 5}, "x"); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := m.ReplacePart(&Part{Parent: root, body: b, end: 5}, m); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestWithBody(t *testing.T) {
-	m := Parse([]byte("A: 1\nB: 2\n\nold"))
-	n := m.WithBody(m.Fields()[1:], "new\r\nlines\n")
-	if got := readAll(t, n.Open()); got != "B: 2\n\nnew\nlines\n" || n.VirtualSize() != int64(len(got)+4) {
-		t.Errorf("%q, %d", got, n.VirtualSize())
+func TestTextEntity(t *testing.T) {
+	for _, tt := range []struct{ text, encoding string }{
+		{"", "7bit"},
+		{"two\nlines\n", "7bit"},
+		{"Grüße\n", "quoted-printable"},
+		{strings.Repeat("long ", 500), "quoted-printable"},
+		{"a\x00b", "quoted-printable"},
+	} {
+		m := TextEntity(strings.ReplaceAll(tt.text, "\n", "\r\n"))
+		if got, _ := m.Get("Content-Transfer-Encoding"); got != tt.encoding {
+			t.Errorf("%.20q is %s", tt.text, got)
+		}
+		r, err := m.Structure().Root.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := readAll(t, r); got != tt.text {
+			t.Errorf("%.20q became %.20q", tt.text, got)
+		}
+		if raw := readAll(t, m.Open()); !isPlain(raw) {
+			t.Errorf("%.20q is not fit to be sent", tt.text)
+		}
+	}
+}
+
+func TestEnclose(t *testing.T) {
+	for _, raw := range []string{twoParts, "Subject: no body\n\n", "A: b\n\nbody without an end"} {
+		m := Parse([]byte(raw))
+		for range 3 {
+			n, err := m.Enclose([]Field{RawField("Subject", "new")}, TextEntity("see\nbelow"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole := readAll(t, n.Open())
+			if n.Size() != int64(len(whole)) || n.VirtualSize() != int64(len(whole)+strings.Count(whole, "\n")) {
+				t.Errorf("sizes %d, %d of %d bytes, %d lines", n.Size(), n.VirtualSize(), len(whole), strings.Count(whole, "\n"))
+			}
+			root := n.Structure().Root
+			if len(root.Children) != 2 || root.Children[1].Media().Type != rfc822 || root.Fields()[0].Value() != "new" {
+				t.Fatalf("structure %s", outline(root))
+			}
+			if got := readAll(t, root.Children[1].OpenRaw()); got != readAll(t, m.Open()) {
+				t.Errorf("enclosed %q", got)
+			}
+			if got := readAll(t, root.Children[0].OpenRaw()); got != "see\nbelow" {
+				t.Errorf("text %q", got)
+			}
+			m = n
+		}
+	}
+	m := newMessage("\n", &body{r: failingBody{}, size: 10})
+	if _, err := m.Enclose(nil, TextEntity("")); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A message that holds the boundary that it would be enclosed with.
+func TestEncloseBoundary(t *testing.T) {
+	m := Parse([]byte("A: b\n\nx\n"))
+	b, err := m.boundary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Parse([]byte("A: b\n\n--" + b + "--\n")).boundary()
+	if err != nil || other == b {
+		t.Errorf("%s again, %v", other, err)
 	}
 }
 

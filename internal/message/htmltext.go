@@ -18,7 +18,7 @@ func (p *Part) Text(limit int) (text string, whole bool, err error) {
 	if p.media.Type == "text/html" || p.media.Type == xhtml {
 		return htmlText(r, limit)
 	}
-	return ReadBounded(r, limit)
+	return ReadSized(r, limit, p.Size())
 }
 
 // htmlText gives the text of an HTML document.

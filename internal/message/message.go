@@ -78,6 +78,13 @@ func headerLen(lf []byte) int {
 // Fields gives the header fields in order. The slice must not be changed.
 func (m *Message) Fields() []Field { return m.fields }
 
+// HeaderCut tells whether the header goes on beyond MaxHeader, where the rest of
+// it counts as body.
+func (m *Message) HeaderCut() bool { return m.body.size > 0 && !endsHeader(m.head) }
+
+// endsHeader tells whether a header has the empty line that ends it.
+func endsHeader(head string) bool { return head == "\n" || strings.HasSuffix(head, "\n\n") }
+
 // Header gives the fields called name (in any case), first to last.
 func (m *Message) Header(name string) iter.Seq[Field] { return fieldsNamed(m.fields, name) }
 
@@ -101,6 +108,9 @@ func (m *Message) Get(name string) (string, bool) {
 
 // Size is the message's size in bytes as stored, with LF line ends (Dovecot's physical size, S=).
 func (m *Message) Size() int64 { return int64(len(m.head)) + m.body.size }
+
+// BodySize is the size in bytes of what follows the header.
+func (m *Message) BodySize() int64 { return m.body.size }
 
 // VirtualSize is the size in bytes with every line end as CRLF (Dovecot's virtual size, W=; RFC 822 size of IMAP).
 func (m *Message) VirtualSize() int64 {
@@ -126,7 +136,7 @@ func (m *Message) OpenBody() io.Reader {
 // WithFields gives the message with its header replaced by fields; the body is
 // shared. A message that ends with its header, without an empty line, stays so.
 func (m *Message) WithFields(fields []Field) *Message {
-	return m.withFields(fields, m.head == "\n" || strings.HasSuffix(m.head, "\n\n"))
+	return m.withFields(fields, endsHeader(m.head))
 }
 
 func (m *Message) withFields(fields []Field, emptyLine bool) *Message {

@@ -105,9 +105,6 @@ func TestEditHeaderAlone(t *testing.T) {
 	if got := read(t, m.Prepend(RawField("C", "d")).Open()); got != "C: d\nA: b\n" {
 		t.Errorf("prepended: %q", got)
 	}
-	if got := read(t, m.WithBody(m.Fields(), "text\n").Open()); got != "A: b\n\ntext\n" {
-		t.Errorf("with a body: %q", got)
-	}
 }
 
 func TestLFWriterKeepsLoneCR(t *testing.T) {

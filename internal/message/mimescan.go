@@ -30,10 +30,14 @@ type scanner struct {
 // takeApart works out the structure of a message.
 func takeApart(m *Message) *Structure {
 	root := &Part{fields: m.fields, head: m.head, body: m.body, epilogue: -1}
-	if root.head == "\n" || strings.HasSuffix(root.head, "\n\n") {
-		root.head, root.hasBody = root.head[:len(root.head)-1], true
-	}
 	s := &scanner{parts: 1}
+	switch {
+	case endsHeader(root.head):
+		root.head, root.hasBody = root.head[:len(root.head)-1], true
+	case m.HeaderCut():
+		root.hasBody = true
+		s.limited("its header has more than %d bytes", MaxHeader)
+	}
 	s.enter(root, false)
 	s.beginBody()
 	if len(s.open) > 1 || s.open[0].bounded { // else there is nothing to find

@@ -87,6 +87,9 @@ func (c *Call) WrapFields(wrap func(FieldSource) FieldSource) { c.fields = wrap(
 // are looked for once per name and message.
 func headerFields(r *Run, name string) ([]*Field, error) {
 	if r.fieldsOf != r.msg {
+		if r.fieldsOf == nil && r.msg.HeaderCut() {
+			r.LogError(r.pos, "the header is too large; only the first %d bytes are looked at", message.MaxHeader)
+		}
 		r.fieldsOf, r.fields = r.msg, map[string][]*Field{}
 	}
 	list, ok := r.fields[name]

@@ -25,7 +25,7 @@ var _ = engine.Register(&engine.Extension{
 const (
 	bodyTransform = "body transform"
 	// maxBody bounds the bytes that each transform gives to be looked at.
-	maxBody = 32 << 20
+	maxBody = 16 << 20
 )
 
 // compileBody matches what a transform makes of the body, :text by default (RFC
@@ -72,9 +72,9 @@ func valuesOf(r *engine.Run) *bodyValues {
 	return v
 }
 
-// read reads one value.
-func (v *bodyValues) read(r *engine.Run, in io.Reader, limit int) string {
-	s, whole, err := message.ReadBounded(in, limit)
+// read reads one value, of size bytes about.
+func (v *bodyValues) read(r *engine.Run, in io.Reader, limit int, size int64) string {
+	s, whole, err := message.ReadSized(in, limit, size)
 	v.check(r, whole, err)
 	return engine.CRLF(s)
 }
@@ -96,7 +96,7 @@ func (v *bodyValues) check(r *engine.Run, whole bool, err error) {
 // the header (RFC 5173 section 4).
 func bodyRaw(r *engine.Run, v *bodyValues) []string {
 	if v.raw == nil && r.Structure().Root.HasBody() {
-		v.raw = []string{v.read(r, r.Message().OpenBody(), maxBody)}
+		v.raw = []string{v.read(r, r.Message().OpenBody(), maxBody, r.Message().BodySize())}
 	}
 	return v.raw
 }
@@ -162,9 +162,9 @@ func (v *bodyValues) partContent(r *engine.Run, p *message.Part) []string {
 	case len(p.Children) > 0 && !p.IsMultipart():
 		return []string{engine.CRLF(p.Children[0].HeaderText())}
 	case p.IsMultipart():
-		values := []string{v.read(r, p.OpenPrologue(), left)}
+		values := []string{v.read(r, p.OpenPrologue(), left, 0)}
 		if e, ok := p.OpenEpilogue(); ok {
-			values = append(values, v.read(r, e, left))
+			values = append(values, v.read(r, e, left, 0))
 		}
 		return values
 	}
@@ -172,5 +172,5 @@ func (v *bodyValues) partContent(r *engine.Run, p *message.Part) []string {
 	if err != nil {
 		return nil
 	}
-	return []string{v.read(r, in, left)}
+	return []string{v.read(r, in, left, p.Size())}
 }
