@@ -55,8 +55,11 @@ var _ = engine.Register(&engine.Extension{
 // and settings per field).
 func readEditheader(s engine.Settings) (editheaderLimits, error) {
 	l := editheaderLimits{
-		addNot:    map[string]bool{"x-sieve-redirected-from": true},
-		deleteNot: map[string]bool{"received": true, "auto-submitted": true, "x-sieve-redirected-from": true},
+		addNot: map[string]bool{"x-sieve-redirected-from": true},
+		deleteNot: map[string]bool{
+			"received": true, "auto-submitted": true, "x-sieve-redirected-from": true,
+			"original-subject": true, "original-from": true, // of replace: RFC 5703 section 5
+		},
 	}
 	var errs []error
 	var err error

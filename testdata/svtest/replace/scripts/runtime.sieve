@@ -1,0 +1,4 @@
+require ["replace", "variables"];
+set "from" "nobody";
+replace "first";
+replace :from "${from}" "x";
