@@ -32,6 +32,7 @@ type options struct {
 	match   *regexp.Regexp
 	targets []target
 	floor   bool
+	program string // dovetail-lmtpd; the other programs lie beside it
 }
 
 func main() {
@@ -57,8 +58,8 @@ func parseFlags(args []string) (options, error) {
 	match := flags.String("case", "", "only the cases whose `name` matches")
 	names := flags.String("target", "dovecot,dovetail", "servers, separated by commas")
 	flags.BoolVar(&o.floor, "floor", true, "measure what the disk allows, too")
+	flags.StringVar(&o.program, "bin", "bin/dovetail-lmtpd", "the `program` to measure; the others lie beside it")
 	dir := flags.String("dir", "", "where the folders of the runs are made (default: the folder for temporary files)")
-	bin := flags.String("bin", "bin/dovetail-lmtpd", "the `program` to measure")
 	_ = flags.Parse(args) // exits on errors
 	var err error
 	if o.match, err = regexp.Compile(*match); err != nil {
@@ -74,7 +75,7 @@ func parseFlags(args []string) (options, error) {
 		}
 	}
 	for name := range strings.SplitSeq(*names, ",") {
-		t, err := newTarget(name, *bin)
+		t, err := newTarget(name, o.program)
 		if err != nil {
 			return o, err
 		}
@@ -89,6 +90,11 @@ func run(ctx context.Context, o options) error {
 		if o.floor {
 			if err := measureFloor(ctx, t, os.Stdout, o); err != nil {
 				return err
+			}
+		}
+		if o.match.MatchString(filterName) {
+			if err := measureFilter(ctx, t, os.Stdout, o); err != nil {
+				return fmt.Errorf("%s: %w", filterName, err)
 			}
 		}
 		printHead(os.Stdout, o.targets)

@@ -89,7 +89,7 @@ func (e *editor) Expunge(m mailstore.Entry) error {
 // SetFlags renames the message's file.
 func (e *editor) SetFlags(m mailstore.Entry, flags []string) error {
 	err := e.change(m, func(name string) error {
-		to, err := e.renamed(name, flags)
+		to, err := e.renamed(name, m.Flags, flags)
 		if err != nil {
 			return err
 		}
@@ -135,10 +135,10 @@ func (e *editor) change(m mailstore.Entry, f func(name string) error) error {
 	return fmt.Errorf("%s is renamed all the time", file)
 }
 
-// renamed gives the path that a message has with flags. What else its name says
-// stays: letters that mean nothing to us, letters whose keyword is lost, and what
-// follows a comma after the letters.
-func (e *editor) renamed(name string, flags []string) (string, error) {
+// renamed gives the path that a message has when its flags are changed from before
+// to after. What else its name says stays: letters that mean nothing to us,
+// letters whose keyword is lost, and what follows a comma after the letters.
+func (e *editor) renamed(name string, before, after []string) (string, error) {
 	table, _, err := e.store.keywords(e.folder)
 	if err != nil {
 		return "", err
@@ -146,10 +146,11 @@ func (e *editor) renamed(name string, flags []string) (string, error) {
 	old := parseFileName(path.Base(name))
 	_, info, _ := strings.Cut(path.Base(name), ":")
 	_, extra, hasExtra := strings.Cut(strings.TrimPrefix(info, "2,"), ",")
+	flags := mailstore.MergeFlags(flags(old.letters, table), before, after)
 	var kept []byte
-	flags = slices.Clone(flags)
 	for _, letter := range old.letters {
-		if means := flagOf(letter, &table); means == "" || strings.HasPrefix(means, lostKeyword) && slices.Contains(flags, means) {
+		means := flagOf(letter, &table)
+		if means == "" || strings.HasPrefix(means, lostKeyword) && slices.Contains(flags, means) {
 			kept = append(kept, byte(letter))
 			flags = slices.DeleteFunc(flags, func(f string) bool { return f == means })
 		}

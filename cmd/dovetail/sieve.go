@@ -11,6 +11,6 @@ func newSieveCommand(flags *cli.Flags) *cobra.Command {
 		Use:   "sieve",
 		Short: "Check and try Sieve scripts",
 	}
-	cmd.AddCommand(newSieveCheck(flags), newSieveTest(flags), newSieveExplain(flags), newSieveTestsuite(flags))
+	cmd.AddCommand(newSieveCheck(flags), newSieveTest(flags), newSieveExplain(flags), newSieveFilter(flags), newSieveTestsuite(flags))
 	return cmd
 }

@@ -66,7 +66,8 @@ type Store interface {
 type Editor interface {
 	// Expunge removes a message for good. One that is gone already is no error.
 	Expunge(e Entry) error
-	// SetFlags replaces the flags of a message; ErrNoMessage when it is gone.
+	// SetFlags changes the flags of a message from those of its Entry to flags. What
+	// others have set or taken away since stays so. ErrNoMessage when it is gone.
 	SetFlags(e Entry, flags []string) error
 }
 

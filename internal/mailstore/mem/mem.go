@@ -237,7 +237,7 @@ func (e editor) Expunge(m mailstore.Entry) error {
 
 func (e editor) SetFlags(m mailstore.Entry, flags []string) error {
 	return e.change(m, func(all []Message, i int) []Message {
-		all[i].Flags = slices.Clone(flags)
+		all[i].Flags = mailstore.MergeFlags(all[i].Flags, m.Flags, flags)
 		return all
 	})
 }

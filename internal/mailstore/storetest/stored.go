@@ -90,17 +90,26 @@ func testExpunge(t *testing.T, h Harness) {
 func testSetFlags(t *testing.T, h Harness) {
 	for _, before := range [][]string{nil, {`\Flagged`, "Junk"}} {
 		mailbox := fmt.Sprintf("box%d", len(before))
-		e := fill(t, h, mailbox, 1, before...)[0]
-		for _, flags := range [][]string{{`\Seen`}, {`\Seen`, "Junk", "$New"}, nil, {"Other"}, {}} {
+		first := fill(t, h, mailbox, 1, before...)[0]
+		set := func(e mailstore.Entry, flags, want []string) {
+			t.Helper()
 			Edit(t, h.Store, mailbox, func(ed mailstore.Editor) error { return ed.SetFlags(e, flags) })
 			now := one(t, h, mailbox)
-			got, want := slices.Sorted(slices.Values(now.Flags)), slices.Sorted(slices.Values(flags))
-			if !slices.Equal(got, want) || !now.Received.Equal(received) || now.GUID != e.GUID {
-				t.Errorf("flags %q, want %q; %+v", got, want, now)
+			slices.Sort(now.Flags)
+			if slices.Sort(want); !slices.Equal(now.Flags, want) || !now.Received.Equal(received) || now.GUID != first.GUID {
+				t.Errorf("flags %q, want %q; %+v", now.Flags, want, now)
 			}
 		}
-		Edit(t, h.Store, mailbox, func(ed mailstore.Editor) error { return ed.Expunge(e) })
-		err := h.Store.Edit(context.Background(), mailbox, func(ed mailstore.Editor) error { return ed.SetFlags(e, []string{`\Seen`}) })
+		for _, flags := range [][]string{{`\Seen`}, {`\Seen`, "Junk", "$New"}, nil, {"Other"}, {}, before} {
+			set(one(t, h, mailbox), flags, slices.Clone(flags))
+		}
+		// What others do meanwhile stays.
+		stale := one(t, h, mailbox)
+		set(stale, append([]string{`\Seen`}, before...), append([]string{`\Seen`}, before...))
+		set(stale, []string{"$New"}, []string{`\Seen`, "$New"})
+		set(stale, nil, []string{`\Seen`, "$New"})
+		Edit(t, h.Store, mailbox, func(ed mailstore.Editor) error { return ed.Expunge(first) })
+		err := h.Store.Edit(context.Background(), mailbox, func(ed mailstore.Editor) error { return ed.SetFlags(first, []string{`\Seen`}) })
 		if !errors.Is(err, mailstore.ErrNoMessage) {
 			t.Errorf("setting flags of an expunged message: %v", err)
 		}
