@@ -20,14 +20,20 @@ func (p *Part) Sibling() *Part {
 	return p.Parent.Children[p.index+1]
 }
 
-// Find gives the part of m that stands where p stands in the message that m was
-// made of by editing header fields or replacing parts; nil when m has another
-// origin or nothing stands there.
+// first gives the body that a body was made of by replacing parts: itself, mostly.
+func (b *body) first() *body {
+	if b.origin != nil {
+		return b.origin
+	}
+	return b
+}
+
+// Find gives the part of m that stands where p stands in its message, where the
+// two were made of one by editing header fields and replacing parts; nil when
+// they were not, or nothing stands there.
 func (m *Message) Find(p *Part) *Part {
-	for b := m.body; b != p.body; b = b.origin {
-		if b == nil {
-			return nil
-		}
+	if m.body.first() != p.body.first() {
+		return nil
 	}
 	if p.Parent == nil {
 		return m.Structure().Root
@@ -80,7 +86,7 @@ func (m *Message) ReplacePart(p *Part, entity *Message) (*Message, error) {
 	old, added := m.body, entity.segments()
 	b := &body{
 		r:    slices.Concat(cut(old, 0, p.start), added, cut(old, p.end, old.size)),
-		size: old.size - (p.end - p.start) + entity.Size(), origin: old,
+		size: old.size - (p.end - p.start) + entity.Size(), origin: old.first(),
 		lines: old.lines - removed + entity.VirtualSize() - entity.Size(),
 	}
 	return newMessage(m.head, b), nil

@@ -16,6 +16,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"sync"
 )
 
 // MaxHeader bounds the bytes parsed as header fields. What is beyond counts as
@@ -30,7 +31,8 @@ type body struct {
 	size  int64
 	lines int64 // line ends of the body, see lineEnds
 
-	origin *body // of which it was made by replacing a part
+	origin *body // of which it was made by replacing parts, the first one
+	taken  taken
 }
 
 // Message is an immutable message. The zero value is not usable: see Parse and
@@ -40,7 +42,8 @@ type Message struct {
 	head   string // the header as one text, the empty line included
 	body   *body
 
-	structure structure
+	once      sync.Once
+	structure *Structure
 }
 
 // Parse makes a message of raw, which may have LF or CRLF line ends, and keeps

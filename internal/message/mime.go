@@ -47,18 +47,44 @@ type Part struct {
 	prologue, epilogue int64
 }
 
-// structure is a Message's Structure, once it was asked for.
-type structure struct {
-	once sync.Once
-	s    *Structure
+// taken are the structures of a body, by the header fields that decide them:
+// messages that differ in others only share one.
+type taken struct {
+	mu sync.Mutex
+	by map[string]*Structure
 }
 
 // Structure gives the MIME structure. It is worked out once, in one pass over the
 // body. What is broken is read as far as possible: a part without an end reaches
 // to the end of what it is in, a multipart without a boundary has no parts.
 func (m *Message) Structure() *Structure {
-	m.structure.once.Do(func() { m.structure.s = takeApart(m) })
-	return m.structure.s
+	m.once.Do(func() { m.structure = m.body.take(m) })
+	return m.structure
+}
+
+// take gives the structure of a message with this body.
+func (b *body) take(m *Message) *Structure {
+	var key strings.Builder
+	for _, f := range m.fields {
+		if len(f.Name) > 8 && strings.EqualFold(f.Name[:8], "Content-") {
+			key.WriteString(f.raw)
+		}
+	}
+	if endsHeader(m.head) {
+		key.WriteByte('\n')
+	}
+	t := &b.taken
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.by[key.String()]
+	if s == nil {
+		if t.by == nil {
+			t.by = map[string]*Structure{}
+		}
+		s = takeApart(m)
+		t.by[key.String()] = s
+	}
+	return s
 }
 
 // All gives the part and all that are in it, depth first.
@@ -78,7 +104,9 @@ func (p *Part) walk(yield func(*Part) bool) bool {
 	return true
 }
 
-// Fields gives the header fields in order. The slice must not be changed.
+// Fields gives the header fields in order. The slice must not be changed. Of Root
+// only those that describe the content are sure to be the message's own, whose
+// Fields has them all.
 func (p *Part) Fields() []Field { return p.fields }
 
 // Header gives the fields called name (in any case), first to last.

@@ -7,11 +7,11 @@ import (
 )
 
 // Structure gives the MIME structure of the message as it is now. That it is not
-// whole is logged, once per message.
+// whole is logged once.
 func (r *Run) Structure() *message.Structure {
 	s := r.msg.Structure()
-	if s.Limit != nil && r.limitOf != s {
-		r.limitOf = s
+	if s.Limit != nil && !r.limited {
+		r.limited = true
 		r.LogError(r.pos, "the message is not taken apart completely: %v", s.Limit)
 	}
 	return s

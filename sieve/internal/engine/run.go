@@ -40,7 +40,7 @@ type Run struct {
 	fields   map[string][]*Field // header fields looked at, by name
 	fieldsOf *message.Message    // whose they are
 	part     *message.Part       // that a loop over parts has reached
-	limitOf  *message.Structure  // that was logged as not whole
+	limited  bool                // that the structure is not whole was logged
 }
 
 // Decided names the rule that decided about the message.
