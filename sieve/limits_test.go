@@ -54,3 +54,22 @@ func TestMessagesBeyondLimits(t *testing.T) {
 		})
 	}
 }
+
+func TestTooManyReplaced(t *testing.T) {
+	e, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, diags := e.Compile("replace", []byte(`require ["mime", "foreverypart", "replace"];
+		foreverypart { if header :mime "X" "y" { replace "gone"; } }`), false)
+	if p == nil {
+		t.Fatal(diags)
+	}
+	for parts, fails := range map[int]bool{100: false, 101: true} {
+		m := message.Parse([]byte("Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\nX: y\n\nx\n", parts)))
+		res := p.Run(t.Context(), m, &Env{})
+		if (res.Err != nil) != fails || fails && (!strings.Contains(res.Err.Error(), "limit of 100") || res.Keep.Message != m) {
+			t.Errorf("%d parts: error %v", parts, res.Err)
+		}
+	}
+}

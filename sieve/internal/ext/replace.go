@@ -23,6 +23,12 @@ var _ = engine.Register(&engine.Extension{
 	}},
 })
 
+// maxReplaced bounds the parts that a run replaces, since each time the message is
+// taken apart again.
+const maxReplaced = 100
+
+var replaced = engine.NewState(func() *int { return new(int) })
+
 // checkReplaceFrom asks for a list of mailboxes.
 func checkReplaceFrom(from string) error {
 	list := message.ParseAddresses(from)
@@ -88,6 +94,10 @@ func compileReplace(c *engine.Call) (engine.Op, error) {
 		}
 		if p.Parent == nil {
 			return replaceMessage(r, c, entity)
+		}
+		n := replaced.Of(r)
+		if *n++; *n > maxReplaced {
+			return r.Fail(c.Pos, "the number of replaced parts exceeds the limit of %d", maxReplaced)
 		}
 		m, err := r.Message().ReplacePart(p, entity)
 		if err != nil {
