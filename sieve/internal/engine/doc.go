@@ -57,7 +57,12 @@
 //     this script in this run, flags.Of(c) that of this script while compiling.
 //   - Settings: var limits = engine.NewConfig(readLimits), named in Configs;
 //     limits.Of(r) or limits.Of(c).
-//   - Variables: Compiler.Variable finds one to write to; Namespaces add prefixes;
+//   - MIME parts: Run.Part is the part that a loop has reached, the message outside
+//     of loops; a loop runs its block by Run.AtPart and finds its place in an
+//     edited message by Run.PartNow. Run.Structure gives all parts.
+//   - Other scripts: Compiler.Include compiles one that Compiler.Source gave,
+//     Run.Include runs it as a part of the run. ErrReturn ends it.
+//   - Variables: Compiler.Names has those of the script; Compiler.Variable finds one to write to; Namespaces add prefixes;
 //     Modifiers add modifiers to set.
 //
 // A State or Config is a package-level variable of its own, not part of the
