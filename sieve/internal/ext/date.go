@@ -18,7 +18,7 @@ var _ = engine.Register(&engine.Extension{
 			Name: "date", Match: true, Test: compileDate,
 			Params: []engine.Param{
 				{Name: "header name", Kind: engine.String},
-				{Name: "date part", Kind: engine.String, Check: checkDatePart},
+				{Name: "date part", Kind: engine.String},
 				{Name: "key list", Kind: engine.StringList},
 			},
 			Tags: []engine.Tag{zoneTag, {Name: "originalzone", Group: zoneTag.Group}},
@@ -26,7 +26,7 @@ var _ = engine.Register(&engine.Extension{
 		{
 			Name: "currentdate", Match: true, Test: compileCurrentdate,
 			Params: []engine.Param{
-				{Name: "date part", Kind: engine.String, Check: checkDatePart},
+				{Name: "date part", Kind: engine.String},
 				{Name: "key list", Kind: engine.StringList},
 			},
 			Tags: []engine.Tag{zoneTag},
@@ -75,23 +75,34 @@ func julian(t time.Time) string {
 	return strconv.FormatInt(day.Unix()/86400+40587, 10)
 }
 
-func checkDatePart(name string) error {
-	if dateParts[strings.ToLower(name)] == nil {
-		return fmt.Errorf("specified date part `%s' is not known", name)
+// datePartOf gives how a test writes the part of a date that its i-th argument
+// names. A part that nobody knows is no error, as with Pigeonhole: it gives nil,
+// and the test is false. A warning says so.
+func datePartOf(c *engine.Call, i int) func(r *engine.Run) func(time.Time) string {
+	const unknown = "specified date part `%s' is not known"
+	name := c.Str(i)
+	if part, known := name.Const(); known && dateParts[strings.ToLower(part)] == nil {
+		c.Warnf(name.Pos, unknown, part)
 	}
-	return nil
+	return func(r *engine.Run) func(time.Time) string {
+		format := dateParts[strings.ToLower(name.Eval(r))]
+		if format == nil {
+			r.Warn(name.Pos, unknown, name.Eval(r))
+		}
+		return format
+	}
 }
 
 // compileDate matches the date in the first field of a name, or in that which
 // :index picks (RFC 5260 section 4). Without a date that can be read it is false.
 func compileDate(c *engine.Call) (engine.Cond, error) {
 	c.WarnHeaderNames(0)
-	name, part, m, fields := c.Str(0), c.Str(1), c.Matcher(), c.Fields()
+	name, part, m, fields := c.Str(0), datePartOf(c, 1), c.Matcher(), c.Fields()
 	zone, original := zoneOf(c), c.Tag("originalzone") != nil
 	return func(r *engine.Run) (bool, error) {
-		format := dateParts[strings.ToLower(part.Eval(r))]
+		format := part(r)
 		if format == nil {
-			return false, r.Fail(c.Pos, "specified date part `%s' is not known", part.Eval(r))
+			return false, nil
 		}
 		list, err := fields(r, name.Eval(r))
 		if err != nil {
@@ -116,11 +127,11 @@ func compileDate(c *engine.Call) (engine.Cond, error) {
 var started = engine.NewState(func() *time.Time { return &time.Time{} })
 
 func compileCurrentdate(c *engine.Call) (engine.Cond, error) {
-	part, m, zone := c.Str(0), c.Matcher(), zoneOf(c)
+	part, m, zone := datePartOf(c, 0), c.Matcher(), zoneOf(c)
 	return func(r *engine.Run) (bool, error) {
-		format := dateParts[strings.ToLower(part.Eval(r))]
+		format := part(r)
 		if format == nil {
-			return false, r.Fail(c.Pos, "specified date part `%s' is not known", part.Eval(r))
+			return false, nil
 		}
 		now := started.Of(r)
 		if now.IsZero() {
