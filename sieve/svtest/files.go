@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // RunFiles runs test files one after the other and writes a line per test, PASS
-// or FAIL with the file's name, what a failed file lacks, and at the end
-// "N passed, N failed". A file that cannot be read has failed. The error is that
-// of writing or of ctx.
+// or FAIL with the file's name, and at the end "N passed, N failed". A file that
+// cannot be read has failed. The error is that of writing or of ctx.
 func RunFiles(ctx context.Context, w io.Writer, files []string, o Options) (passed, failed int, err error) {
 	for _, file := range files {
 		if err := ctx.Err(); err != nil {
@@ -35,11 +33,6 @@ func runFile(ctx context.Context, w io.Writer, file string, o Options) (ok bool,
 	if err != nil {
 		_, err = fmt.Fprintf(w, "XX: %v\nFAIL %s\n", err, file)
 		return false, err
-	}
-	if needs := r.Needs(); !r.Passed() && len(needs) > 0 {
-		if _, err := fmt.Fprintf(w, "XX: needs %s\n", strings.Join(needs, " ")); err != nil {
-			return false, err
-		}
 	}
 	return r.Passed(), r.Write(w)
 }

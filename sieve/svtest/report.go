@@ -3,10 +3,6 @@ package svtest
 import (
 	"fmt"
 	"io"
-	"slices"
-
-	"dovetail/sieve/internal/engine"
-	"dovetail/sieve/internal/syntax"
 )
 
 // Report is the outcome of one test file.
@@ -15,8 +11,6 @@ type Report struct {
 	ExpectFailure bool
 	Tests         []Test
 	Aborted       string // why the file did not run to its end; "" when it did
-
-	needs map[string]bool // capabilities of Pigeonhole, required and not ours
 }
 
 // Test is one test block that was started.
@@ -49,17 +43,6 @@ func (r *Report) Passed() bool {
 	return r.Failures() == 0
 }
 
-// Needs names the capabilities that the file, or a script that it compiles,
-// requires, that Pigeonhole has and that do not exist here yet.
-func (r *Report) Needs() []string {
-	names := make([]string, 0, len(r.needs))
-	for name := range r.needs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // Write prints a line per test, and whether the file passes.
 func (r *Report) Write(w io.Writer) error {
 	for i, t := range r.Tests {
@@ -88,30 +71,3 @@ func (r *Report) Write(w io.Writer) error {
 }
 
 func (r *Report) abort(reason string) { r.Aborted = reason }
-
-// pigeonholes are the capabilities of Pigeonhole 0.5.19 and 2.4; a test file
-// that requires one that we lack is not wrong, we are unfinished.
-var pigeonholes = []string{
-	"body", "comparator-i;unicode-casemap", "date", "duplicate", "enotify", "extlists", "extracttext", "foreverypart",
-	"ihave", "imapflags", "include", "index", "mboxmetadata", "mime", "notify", "servermetadata", "spamtest",
-	"spamtestplus", "special-use", "vacation", "vacation-seconds", "virustest", "vnd.dovecot.debug",
-	"vnd.dovecot.duplicate", "vnd.dovecot.report",
-}
-
-// noteNeeds notes which capabilities a script requires that do not exist yet.
-func (s *suite) noteNeeds(src []byte) {
-	script, _ := syntax.Parse("", src, syntax.Limits{})
-	known := engine.Known()
-	for _, n := range script {
-		if n.Name != "require" {
-			continue
-		}
-		for _, a := range n.Args {
-			for _, item := range append(slices.Clone(a.List), a) {
-				if slices.Contains(pigeonholes, item.Str) && !slices.Contains(known, item.Str) {
-					s.report.needs[item.Str] = true
-				}
-			}
-		}
-	}
-}

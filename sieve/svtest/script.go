@@ -18,7 +18,6 @@ func (s *suite) compile(path string) *engine.Program {
 		s.log("failed to open script: %v", err)
 		return nil
 	}
-	s.noteNeeds(src)
 	p, diags := s.engine.CompileFrom(filepath.Base(path), src, true, sources{s})
 	s.logErrors(diags)
 	return p

@@ -105,7 +105,7 @@ func Run(ctx context.Context, file string, o Options) (*Report, error) {
 	}
 	s := &suite{
 		ctx: ctx, opts: o, dir: filepath.Dir(abs),
-		report: &Report{File: file, ExpectFailure: o.ExpectFailure, needs: map[string]bool{}},
+		report: &Report{File: file, ExpectFailure: o.ExpectFailure},
 		set:    map[string]string{}, saved: map[string]*engine.Program{}, executed: map[action.Action]bool{},
 		boxes: &mailboxes{Store: mem.New()}, annotations: annotations{},
 	}
@@ -125,7 +125,6 @@ func (s *suite) runFile(src []byte) {
 		s.report.abort(err.Error())
 		return
 	}
-	s.noteNeeds(src)
 	p, diags := s.engine.CompileFrom(filepath.Base(s.report.File), src, true, sources{s})
 	if p == nil {
 		s.report.abort(fmt.Sprintf("failed to compile testcase script:\n%v", diags))

@@ -11,9 +11,6 @@ import (
 )
 
 // write makes a test file, with require in front, and other scripts beside it.
-// A capability that Pigeonhole has and we never will.
-func init() { pigeonholes = append(pigeonholes, "vnd.example.unbuilt") }
-
 func write(t *testing.T, text string, scripts map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,7 +33,6 @@ func TestRunnerFails(t *testing.T) {
 		text    string
 		scripts map[string]string
 		want    string // in the report; "" for a file that passes
-		needs   string
 	}{
 		{name: "passes", text: `test "a" { } test "b" { stop; } test "never run" { test_fail "x"; }`},
 		{name: "test_fail", text: `test "a" { test_fail "because"; } test "b" { }`, want: "1: Test 'a' FAILED: because"},
@@ -57,7 +53,7 @@ func TestRunnerFails(t *testing.T) {
 		{name: "save before compile", text: `test_binary_save "x";`, want: "no compiled script"},
 		{
 			name: "script fails to compile", text: `test "a" { if not test_script_compile "s.sieve" { test_fail "no"; } }`,
-			scripts: map[string]string{"s.sieve": `require "vnd.example.unbuilt"; keep;`}, want: "FAILED: no", needs: "vnd.example.unbuilt",
+			scripts: map[string]string{"s.sieve": `require "vnd.example.unbuilt"; keep;`}, want: "FAILED: no",
 		},
 		{name: "missing script", text: `test "a" { if test_script_compile "none" { test_fail "compiled"; } if not test_error :contains "no such file" { test_fail "wrong error"; } }`},
 		{
@@ -106,9 +102,6 @@ func TestRunnerFails(t *testing.T) {
 			if !strings.Contains(got, tt.want) || r.Passed() != (tt.want == "") {
 				t.Errorf("want %q in\n%s", tt.want, got)
 			}
-			if needs := strings.Join(r.Needs(), " "); needs != tt.needs {
-				t.Errorf("needs %q, want %q", needs, tt.needs)
-			}
 		})
 	}
 }
@@ -144,9 +137,9 @@ func TestPrint(t *testing.T) {
 func TestRunFiles(t *testing.T) {
 	good := write(t, `test "a" { }`, nil)
 	bad := write(t, `test "a" { test_fail "x"; }`, nil)
-	unfinished := write(t, `require "vnd.example.unbuilt";`, nil)
+	broken := write(t, `require "vnd.example.unbuilt";`, nil)
 	var out strings.Builder
-	passed, failed, err := RunFiles(t.Context(), &out, []string{good, bad, unfinished, "/nonexistent"}, Options{})
+	passed, failed, err := RunFiles(t.Context(), &out, []string{good, bad, broken, "/nonexistent"}, Options{})
 	if passed != 1 || failed != 3 || err != nil {
 		t.Errorf("%d passed, %d failed, %v", passed, failed, err)
 	}
@@ -154,7 +147,7 @@ func TestRunFiles(t *testing.T) {
 	if last := lines[len(lines)-1]; last != "1 passed, 3 failed" {
 		t.Errorf("last line %q", last)
 	}
-	for _, want := range []string{"PASS " + good, "FAIL " + bad, "needs vnd.example.unbuilt", "FAIL " + unfinished, "FAIL /nonexistent"} {
+	for _, want := range []string{"PASS " + good, "FAIL " + bad, "FAIL " + broken, "FAIL /nonexistent"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
