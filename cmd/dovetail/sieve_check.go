@@ -1,33 +1,55 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"dovetail/cmd/internal/setup"
 	"dovetail/internal/cli"
+	"dovetail/internal/config"
 	"dovetail/internal/mailerr"
 	"dovetail/sieve"
+	"dovetail/sieve/lint"
 )
 
+// checkOptions are the flags of `sieve check`.
+type checkOptions struct {
+	lint.Options
+	user, format string
+	brief        bool
+}
+
 func newSieveCheck(flags *cli.Flags) *cobra.Command {
-	var global bool
+	o := checkOptions{}
 	cmd := &cobra.Command{
 		Use:   "check FILE|DIR...",
-		Short: "Compile scripts and print every error",
-		Long: `Compile scripts and print every finding as FILE:LINE:COLUMN: error: TEXT. Of a
-directory all *.sieve files below it are compiled. A script that another one
-includes is looked for in its folder, or with :global in sieve_global.
+		Short: "Compile scripts and print every error and warning",
+		Long: `Compile scripts and print every finding as FILE:LINE:COLUMN: error|warning: TEXT,
+and below it, indented, the line of the script, a caret at the place, and how it
+could be mended where that is known. Of a directory all *.sieve files below it
+are compiled. A script that another one includes is looked for in its folder, or
+with :global in sieve_global. Warnings tell of what compiles and may not do what was meant; with
+-u also of mailboxes that the user does not have.
 
-Exit status: 0, 1 when a script has an error, 66 when one cannot be read, 78
-when the configuration is broken.`,
+Exit status: 0 (also with warnings), 1 when a script has an error, 66 when one
+cannot be read, 67 no such user, 78 when the configuration is broken.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.format != "text" && o.format != "json" {
+				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", o.format))
+			}
 			c, err := flags.Load()
 			if err != nil {
 				return err
@@ -36,36 +58,140 @@ when the configuration is broken.`,
 			if err != nil {
 				return err
 			}
-			files, err := scriptFiles(args)
-			if err != nil {
-				return noInput(err)
+			if err := o.findMailboxes(cmd, c); err != nil {
+				return err
 			}
-			broken := 0
-			for _, file := range files {
-				ok, err := checkScript(cmd.OutOrStdout(), engine, file, global, c.Sieve.GlobalFolder())
-				if err != nil {
-					return noInput(err)
-				}
-				if !ok {
-					broken++
-				}
-			}
-			if broken > 0 {
-				return failed(fmt.Errorf("%d of %d scripts have errors", broken, len(files)))
-			}
-			return nil
+			return o.check(cmd.OutOrStdout(), engine, c.Sieve.GlobalFolder(), args)
 		},
 	}
-	cmd.Flags().BoolVar(&global, "global", false, "allow what only the site's scripts may use (sieve_global_extensions)")
+	f := cmd.Flags()
+	f.BoolVar(&o.Global, "global", false, "allow what only the site's scripts may use (sieve_global_extensions)")
+	f.StringVarP(&o.user, "user", "u", "", "look for the mailboxes of a user: a name or an address")
+	f.BoolVar(&o.NoWarnings, "no-warnings", false, "print errors only")
+	f.BoolVar(&o.brief, "brief", false, "print a line for each finding, without the script's line and hints")
+	f.StringVar(&o.format, "format", "text", "text, or json for an object per finding")
 	return cmd
 }
 
-// scriptFiles gives the files that arguments stand for.
+// findMailboxes lists the mailboxes of the user that was named.
+func (o *checkOptions) findMailboxes(cmd *cobra.Command, c *config.Config) error {
+	if o.user == "" {
+		return nil
+	}
+	d, err := setup.Delivery(c, "doveadm", nil, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+	if err != nil {
+		return err
+	}
+	r, err := d.Resident(cmd.Context(), o.user)
+	if err != nil {
+		return err
+	}
+	o.AutoCreate = c.Mail.Autocreate
+	return r.Owner.Do(func() error {
+		o.Mailboxes, err = r.Store.Mailboxes(context.WithoutCancel(cmd.Context()))
+		return err
+	})
+}
+
+// check checks the scripts that arguments stand for.
+func (o *checkOptions) check(w io.Writer, engine *sieve.Engine, global string, args []string) error {
+	files, err := scriptFiles(args)
+	if err != nil {
+		return noInput(err)
+	}
+	broken := 0
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return noInput(err)
+		}
+		o.Source = sieve.Folders{Personal: filepath.Dir(file), Global: global}
+		findings := lint.Script(engine, file, src, o.Options)
+		if err := o.write(w, findings); err != nil {
+			return err
+		}
+		if lint.HasErrors(findings) {
+			broken++
+		}
+	}
+	if broken > 0 {
+		return failed(fmt.Errorf("%d of %d scripts have errors", broken, len(files)))
+	}
+	return nil
+}
+
+// finding is the object that --format json prints. Its keys are an interface.
+type finding struct {
+	File     string `json:"file"`
+	Line     int    `json:"line"` // from 1; 0 where there is no place
+	Column   int    `json:"column"`
+	Severity string `json:"severity"` // error, warning
+	Text     string `json:"text"`
+	Rule     string `json:"rule"` // of a warning; empty for what the compiler says
+	Hint     string `json:"hint"`
+}
+
+func (o *checkOptions) write(w io.Writer, findings []lint.Finding) error {
+	var b bytes.Buffer
+	for _, f := range findings {
+		if o.format == "json" {
+			enc := json.NewEncoder(&b)
+			enc.SetEscapeHTML(false)
+			if err := enc.Encode(finding{f.Script, f.Pos.Line, f.Pos.Col, f.Severity.String(), f.Text, f.Rule, f.Hint}); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintln(&b, f.Diagnostic)
+		if !o.brief {
+			writePlace(&b, f)
+		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// maxShownLine bounds the part of a script's line that is shown, in bytes.
+const maxShownLine = 160
+
+// writePlace writes the line of a script with a caret below the place, and the
+// hint. Tabs stay, so that the caret stands where it should.
+func writePlace(b *bytes.Buffer, f lint.Finding) {
+	line, col := strings.TrimRight(f.Line, "\r"), f.Pos.Col-1
+	if col >= 0 && col <= len(line) && col < maxShownLine {
+		line = strings.ToValidUTF8(line[:min(len(line), maxShownLine)], "?")
+		fmt.Fprintf(b, "    %s\n    %s^\n", oneLineTabs(line), blank(line[:min(col, len(line))]))
+	}
+	if f.Hint != "" {
+		fmt.Fprintf(b, "    hint: %s\n", f.Hint)
+	}
+}
+
+// oneLineTabs is oneLine with tabs left as they are.
+func oneLineTabs(s string) string {
+	parts := strings.Split(s, "\t")
+	for i, part := range parts {
+		parts[i] = oneLine(part)
+	}
+	return strings.Join(parts, "\t")
+}
+
+// blank gives white space as wide as s.
+func blank(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, s)
+}
+
+// scriptFiles gives the files that arguments stand for, each once.
 func scriptFiles(args []string) ([]string, error) {
 	var files []string
 	for _, arg := range args {
 		err := filepath.WalkDir(arg, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && (path == arg || strings.HasSuffix(path, ".sieve")) {
+			if err == nil && !e.IsDir() && (path == arg || strings.HasSuffix(path, ".sieve")) && !slices.Contains(files, path) {
 				files = append(files, path)
 			}
 			return err
@@ -74,22 +200,10 @@ func scriptFiles(args []string) ([]string, error) {
 			return nil, err
 		}
 	}
+	if files == nil {
+		return nil, errors.New("no script (*.sieve) there")
+	}
 	return files, nil
-}
-
-// checkScript prints the findings about one script; ok says that it compiles.
-func checkScript(w io.Writer, engine *sieve.Engine, file string, global bool, globalFolder string) (ok bool, err error) {
-	src, err := os.ReadFile(file)
-	if err != nil {
-		return false, err
-	}
-	_, findings := engine.CompileFrom(file, src, global, sieve.Folders{Personal: filepath.Dir(file), Global: globalFolder})
-	for _, f := range findings {
-		if _, err := fmt.Fprintln(w, f); err != nil {
-			return false, err
-		}
-	}
-	return !findings.HasErrors(), nil
 }
 
 // exNoInput is the sysexits status for input that cannot be read.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"path/filepath"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -123,7 +124,8 @@ func (o *filterOptions) run(cmd *cobra.Command, flags *cli.Flags, script string)
 	if err != nil {
 		return noInput(err)
 	}
-	program, findings := engine.Compile(script, src, o.global)
+	program, findings := engine.CompileFrom(script, src, o.global,
+		sieve.Folders{Personal: filepath.Dir(script), Global: c.Sieve.GlobalFolder()})
 	if findings.HasErrors() {
 		return failed(findings)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"dovetail/internal/spell"
 )
 
 // suggest gives a hint about an unknown key: where it belongs, or what is spelt
@@ -26,7 +28,7 @@ func (b *binder) suggest(table string, v reflect.Value, key string) string {
 	}
 	best, distance := "", len(key)/3+1
 	consider := func(name string) {
-		if d := editDistance(key, name); d <= distance && (best == "" || d < distance) {
+		if d := spell.Distance(key, name); d <= distance && (best == "" || d < distance) {
 			best, distance = name, d
 		}
 	}
@@ -74,30 +76,4 @@ func keys(t reflect.Type, prefix string) func(yield func(string) bool) {
 			}
 		}
 	}
-}
-
-// editDistance is the number of letters to change, add or take out, or of
-// neighbours to swap, to make a of b.
-func editDistance(a, b string) int {
-	var before []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		next := make([]int, len(b)+1)
-		next[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-		}
-		before, row = row, next
-	}
-	return row[len(b)]
 }

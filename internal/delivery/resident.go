@@ -51,6 +51,9 @@ func (r *Resident) Env(e *message.Envelope, flags []string, programs bool) *siev
 		Flags: flags, Mailboxes: ownedMailboxes{r.Store, r.Owner},
 		Items: d.Settings.EnvironmentItems, Now: d.Executor.Now,
 	}
+	if d.Scripts != nil {
+		env.Scripts = userIncludes{d.Scripts, u, r.Owner}
+	}
 	if programs {
 		env.Programs = d.Programs.forUser(u, *e)
 	}

@@ -1,0 +1,143 @@
+package lint
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"dovetail/sieve/internal/syntax"
+)
+
+// nodes gives all commands and tests of a tree, in the order of the script.
+func nodes(tree []*syntax.Node) iter.Seq[*syntax.Node] {
+	return func(yield func(*syntax.Node) bool) { visit(tree, yield) }
+}
+
+func visit(list []*syntax.Node, yield func(*syntax.Node) bool) bool {
+	for _, n := range list {
+		if !yield(n) || !visit(n.Tests, yield) || !visit(n.Block, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// stringsOf gives the strings of an argument.
+func stringsOf(a syntax.Arg) []syntax.Arg {
+	switch a.Kind {
+	case syntax.String:
+		return []syntax.Arg{a}
+	case syntax.StringList:
+		return a.List
+	}
+	return nil
+}
+
+// use is a command or test with its arguments sorted.
+type use struct {
+	*syntax.Node
+	tags       map[string]syntax.Arg // values of those that take one; else the tag itself
+	positional []syntax.Arg
+}
+
+func (u *use) has(tag string) bool { _, ok := u.tags[tag]; return ok }
+
+// last gives the strings of the last positional argument.
+func (u *use) last() []syntax.Arg {
+	if len(u.positional) == 0 {
+		return nil
+	}
+	return stringsOf(u.positional[len(u.positional)-1])
+}
+
+// use sorts the arguments of a node.
+func (p *pass) use(n *syntax.Node) *use {
+	u := &use{Node: n, tags: map[string]syntax.Arg{}}
+	for i := 0; i < len(n.Args); i++ {
+		a := n.Args[i]
+		if a.Kind != syntax.Tag {
+			u.positional = append(u.positional, a)
+			continue
+		}
+		u.tags[a.Str] = a
+		if p.words.tagHasValue(n.Name, a.Str) && i+1 < len(n.Args) {
+			i++
+			u.tags[a.Str] = n.Args[i]
+		}
+	}
+	return u
+}
+
+// render gives a text that is equal for equal tests.
+func render(n *syntax.Node) string {
+	var b strings.Builder
+	b.WriteString(n.Name)
+	for _, a := range n.Args {
+		fmt.Fprintf(&b, " %d %q %d", a.Kind, a.Str, a.Num)
+		for _, s := range a.List {
+			fmt.Fprintf(&b, " %q", s.Str)
+		}
+	}
+	for _, t := range n.Tests {
+		b.WriteString("(" + render(t) + ")")
+	}
+	return b.String()
+}
+
+// truth tells the value of a test that has the same one for every message.
+func truth(n *syntax.Node) (value, known bool) {
+	switch n.Name {
+	case "true", "false":
+		return n.Name == "true", true
+	case "not":
+		if len(n.Tests) == 1 {
+			value, known = truth(n.Tests[0])
+			return !value, known
+		}
+	case "allof", "anyof":
+		// One test of this value decides; all of the other value do, too.
+		decides := n.Name == "anyof"
+		all := len(n.Tests) > 0
+		for _, t := range n.Tests {
+			value, known := truth(t)
+			if known && value == decides {
+				return decides, true
+			}
+			all = all && known
+		}
+		return !decides, all
+	}
+	return false, false
+}
+
+// ends tells whether no command behind n is reached: it ends the script, or each
+// branch of the if that it is the else of does.
+func ends(block []*syntax.Node, i int) bool {
+	n := block[i]
+	switch n.Name {
+	case "stop", "return", "break", "error":
+		return true
+	case "if", "elsif", "else":
+	default:
+		return false
+	}
+	for ; i >= 0; i-- {
+		b := block[i].Block
+		if len(b) == 0 || !endsBlock(b) {
+			return false
+		}
+		if block[i].Name == "if" {
+			return n.Name == "else"
+		}
+	}
+	return false
+}
+
+func endsBlock(block []*syntax.Node) bool {
+	for i := range block {
+		if ends(block, i) {
+			return true
+		}
+	}
+	return false
+}
