@@ -76,8 +76,11 @@ func pipeWithoutTry(p *pass, name string, u *use, _ []*syntax.Node) {
 	if u.Name != "pipe" || u.IsTest || u.has("try") || p.requires("imapsieve", "vnd.dovecot.imapsieve") {
 		return
 	}
-	p.warn(name, u.Pos, "pipe without :try: when the program fails, so does the delivery, and the message may end up in INBOX",
-		"pipe :try, or execute :pipe where only the program's work matters")
+	text := "pipe without :try: when the program fails, the message ends up in INBOX"
+	if u.has("copy") {
+		text = "pipe without :try: when the program fails, the delivery counts as failed, and Pigeonhole stores another copy in INBOX"
+	}
+	p.warn(name, u.Pos, text, "pipe :try, or execute :pipe where only the program's work matters")
 }
 
 func missingMailbox(p *pass, name string, u *use, up []*syntax.Node) {

@@ -1,0 +1,2 @@
+require ["vnd.example.list", "fileinto", "variables"];
+if list :matches "*.lists.example.org" { fileinto "Lists/${1}"; }
