@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"dovetail/sieve/internal/engine"
 )
 
 const example = "testdata/extension/list.go"
@@ -73,6 +75,19 @@ func TestExampleExtension(t *testing.T) {
 		}
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%v: %s\nwant %s", args, &out, want)
+		}
+	}
+}
+
+// Every capability is told of, with its gaps, in docs/specifications.md.
+func TestSpecificationsAreComplete(t *testing.T) {
+	doc, err := os.ReadFile("../docs/specifications.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range engine.Known() {
+		if !strings.Contains(string(doc), "`"+name+"`") {
+			t.Errorf("docs/specifications.md lacks %s", name)
 		}
 	}
 }

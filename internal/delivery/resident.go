@@ -48,7 +48,7 @@ func (r *Resident) Env(e *message.Envelope, flags []string, programs bool) *siev
 	d, u := r.deliverer, r.recipient.User
 	env := &sieve.Env{
 		Envelope: e, User: u.Name, UserEmail: d.Settings.UserEmail, Postmaster: d.Executor.Postmaster, Home: u.Home,
-		Flags: flags, Mailboxes: ownedMailboxes{r.Store, r.Owner},
+		Flags: flags, Mailboxes: ownedMailboxes{r.Store, r.Owner}, SpecialUse: d.Settings.SpecialUse,
 		Items: d.Settings.EnvironmentItems, Now: d.Executor.Now,
 	}
 	if d.Scripts != nil {
