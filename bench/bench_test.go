@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +70,25 @@ func TestMeasure(t *testing.T) {
 		}
 		if !strings.HasPrefix(out.String(), c.name()) {
 			t.Errorf("row %q", out.String())
+		}
+	}
+}
+
+// A script of many rules is compiled by all, and each has its row.
+func TestMeasureCompile(t *testing.T) {
+	peer.Need(t, peer.Root, peer.Dovecot23)
+	program := filepath.Join(t.TempDir(), "dovetail")
+	if out, err := exec.Command("go", "build", "-o", program, "../cmd/dovetail").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var out bytes.Buffer
+	err := withBench(func(b *benchT) error { return measureCompile(context.Background(), b, &out, options{program: program, short: true}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{"sievec  ", "sievec, empty script  ", "dovetail sieve check  ", "dovetail's engine  "} {
+		if !strings.Contains(out.String(), row) {
+			t.Errorf("no row %q in\n%s", row, &out)
 		}
 	}
 }

@@ -185,14 +185,19 @@ func (s *filterSetup) prepare(ctx context.Context, cold bool, p filterProgram) e
 
 // run runs a program and tells how long it took.
 func (s *filterSetup) run(ctx context.Context, p filterProgram) (time.Duration, error) {
+	return timed(ctx, p.command)
+}
+
+// timed runs a command and tells how long it took.
+func timed(ctx context.Context, command []string) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, p.command[0], p.command[1:]...)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stderr = &said
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
-		return 0, fmt.Errorf("%s: %w: %s", p.name, err, tail(said.String()))
+		return 0, fmt.Errorf("%s: %w: %s", filepath.Base(command[0]), err, tail(said.String()))
 	}
 	return time.Since(start), nil
 }
