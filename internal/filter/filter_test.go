@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -270,5 +272,27 @@ func TestRunEnds(t *testing.T) {
 	o.Mailbox = "Nope"
 	if err := filter.Run(t.Context(), p, resident(t, s, nil), o, func(*filter.Message) error { return nil }); !errors.Is(err, mailstore.ErrNoMailbox) {
 		t.Errorf("a missing mailbox: %v", err)
+	}
+}
+
+// giveTo gives a folder to a user whom this process acts for, where it may.
+func giveTo(t *testing.T, dir string, user *userdb.User) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	for parent := dir; parent != os.TempDir() && parent != "/"; parent = filepath.Dir(parent) {
+		if err := os.Chmod(parent, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(user.UID), int(user.GID))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
