@@ -82,7 +82,9 @@ func TestMeasureCompile(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var out bytes.Buffer
-	err := withBench(func(b *benchT) error { return measureCompile(context.Background(), b, &out, options{program: program, short: true}) })
+	err := withBench(func(b *benchT) error {
+		return measureCompile(context.Background(), b, &out, options{program: program, short: true})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
