@@ -23,6 +23,10 @@ import (
 // body, so that a header without an end cannot fill the memory.
 const MaxHeader = 4 << 20
 
+// MaxHeaderLines bounds the lines of that, since each may be a field, which takes
+// more memory than its text.
+const MaxHeaderLines = 100_000
+
 // body is the part after the header; messages that differ in header only share
 // one, so its address tells whether two messages have the same content.
 type body struct {
@@ -72,17 +76,30 @@ func headerLen(lf []byte) int {
 	if len(lf) > 0 && lf[0] == '\n' {
 		return 1
 	}
+	n := len(lf)
 	if i := bytes.Index(lf, []byte("\n\n")); i >= 0 {
-		return i + 2
+		n = i + 2
 	}
-	return len(lf)
+	if n > MaxHeaderLines && bytes.Count(lf[:n], []byte{'\n'}) > MaxHeaderLines {
+		n = endOfLine(lf, MaxHeaderLines)
+	}
+	return n
+}
+
+// endOfLine gives where the n-th line of lf ends; there are that many.
+func endOfLine(lf []byte, n int) int {
+	at := 0
+	for range n {
+		at += bytes.IndexByte(lf[at:], '\n') + 1
+	}
+	return at
 }
 
 // Fields gives the header fields in order. The slice must not be changed.
 func (m *Message) Fields() []Field { return m.fields }
 
-// HeaderCut tells whether the header goes on beyond MaxHeader, where the rest of
-// it counts as body.
+// HeaderCut tells whether the header goes on beyond MaxHeader or MaxHeaderLines,
+// where the rest of it counts as body.
 func (m *Message) HeaderCut() bool { return m.body.size > 0 && !endsHeader(m.head) }
 
 // endsHeader tells whether a header has the empty line that ends it.

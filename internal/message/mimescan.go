@@ -23,6 +23,7 @@ type scanner struct {
 	pos     int64     // in the body, behind what was looked at
 	head    strings.Builder
 	headers int // bytes of headers held
+	fields  int // lines of them
 	parts   int
 	limit   error
 }
@@ -36,7 +37,7 @@ func takeApart(m *Message) *Structure {
 		root.head, root.hasBody = root.head[:len(root.head)-1], true
 	case m.HeaderCut():
 		root.hasBody = true
-		s.limited("its header has more than %d bytes", MaxHeader)
+		s.limited("its header has more than %d bytes or %d lines", MaxHeader, MaxHeaderLines)
 	}
 	s.enter(root, false)
 	s.beginBody()
@@ -128,8 +129,11 @@ func (s *scanner) content(piece []byte, begin bool) {
 		s.endHeader(s.pos)
 		return
 	}
-	if s.headers += len(piece); s.headers > MaxHeader {
-		s.limited("more than %d bytes in the headers of its parts", MaxHeader)
+	if begin {
+		s.fields++
+	}
+	if s.headers += len(piece); s.headers > MaxHeader || s.fields > MaxHeaderLines {
+		s.limited("more than %d bytes in the headers of its parts, or %d lines", MaxHeader, MaxHeaderLines)
 		o.hasBody = true
 		s.endHeader(s.pos - int64(len(piece)))
 		return
