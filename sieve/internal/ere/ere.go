@@ -8,6 +8,7 @@
 package ere
 
 import (
+	"io"
 	"regexp"
 	"unicode/utf8"
 )
@@ -25,6 +26,7 @@ type Text struct {
 type Regexp struct {
 	plain *plain // where the expression needs no automaton
 	re    *regexp.Regexp
+	size  int
 }
 
 // Compile compiles an expression. The error tells what is wrong with it.
@@ -35,7 +37,7 @@ func Compile(expr string, text Text) (*Regexp, error) {
 		return nil, err
 	}
 	if p := t.asPlain(text); p != nil {
-		return &Regexp{plain: p}, nil
+		return &Regexp{plain: p, size: t.size}, nil
 	}
 	flags := "(?s)"
 	if text.Fold {
@@ -46,29 +48,68 @@ func Compile(expr string, text Text) (*Regexp, error) {
 		return nil, err
 	}
 	re.Longest() // the longest of the leftmost matches
-	return &Regexp{re: re}, nil
+	return &Regexp{re: re, size: t.size}, nil
 }
 
-// Match tells whether the expression matches anywhere in value.
-func (x *Regexp) Match(value string) bool {
-	if x.plain != nil {
-		_, _, ok := x.plain.find(value)
+// Size is how many places the expression has, repetitions counted: the time of
+// matching grows with Size times the length of the value.
+func (x *Regexp) Size() int { return x.size }
+
+// Until is asked at each character of a value whether to end the match there.
+type Until func() (stop bool)
+
+// Match tells whether the expression matches anywhere in value. It takes more time
+// where until is not nil.
+func (x *Regexp) Match(value string, until Until) bool {
+	switch {
+	case x.plain != nil:
+		_, _, ok := x.plain.find(value, until)
 		return ok
+	case until != nil:
+		return x.re.MatchReader(&reader{value, until})
 	}
 	return x.re.MatchString(value)
 }
 
 // Find gives the leftmost match and its groups, nil when there is none. A group
-// that took no part is empty.
-func (x *Regexp) Find(value string) []string {
-	if x.plain == nil {
+// that took no part is empty, and those behind maxGroups are left out.
+func (x *Regexp) Find(value string, until Until) []string {
+	if x.plain != nil {
+		start, end, ok := x.plain.find(value, until)
+		if !ok {
+			return nil
+		}
+		return []string{value[start:end]}
+	}
+	if until == nil {
 		return x.re.FindStringSubmatch(value)
 	}
-	start, end, ok := x.plain.find(value)
-	if !ok {
+	at := x.re.FindReaderSubmatchIndex(&reader{value, until})
+	if at == nil {
 		return nil
 	}
-	return []string{value[start:end]}
+	found := make([]string, len(at)/2)
+	for i := range found {
+		if at[2*i] >= 0 {
+			found[i] = value[at[2*i]:at[2*i+1]]
+		}
+	}
+	return found
+}
+
+// reader gives the characters of a value.
+type reader struct {
+	rest  string
+	until Until
+}
+
+func (r *reader) ReadRune() (c rune, n int, err error) {
+	if r.rest == "" || r.until() {
+		return 0, 0, io.EOF
+	}
+	c, n = utf8.DecodeRuneInString(r.rest)
+	r.rest = r.rest[n:]
+	return c, n, nil
 }
 
 // plain is an expression of text, dots and anchors: the texts between its dots.
@@ -79,9 +120,12 @@ type plain struct {
 }
 
 // find finds the first match.
-func (p *plain) find(value string) (start, end int, ok bool) {
+func (p *plain) find(value string, until Until) (start, end int, ok bool) {
 	from := 0
 	for {
+		if until != nil && until() {
+			return 0, 0, false
+		}
 		if !p.atStart {
 			n, _ := p.text.Index(value[from:], p.texts[0])
 			if n < 0 {

@@ -65,22 +65,53 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: %v", tt.expr, err)
 			continue
 		}
-		if got := re.Find(tt.value); !slices.Equal(got, tt.want) {
+		if got := re.Find(tt.value, nil); !slices.Equal(got, tt.want) {
 			t.Errorf("%s in %q: %q, want %q", tt.expr, tt.value, got, tt.want)
 		}
-		if re.Match(tt.value) != (tt.want != nil) {
+		if re.Match(tt.value, nil) != (tt.want != nil) {
 			t.Errorf("%s in %q: Match and Find differ", tt.expr, tt.value)
 		}
+	}
+}
+
+// TestUntil finds the same character by character, and ends where it is told to.
+func TestUntil(t *testing.T) {
+	for _, tt := range []struct{ expr, value string }{
+		{"(a|ab)(c|bcd)(d*)", "xabcd"}, {`\<b+$`, "ab bb"}, {"b.d", "abcd"}, {"^x", "ax"}, {"(ü)|(x)", "\xffü"},
+	} {
+		re, err := Compile(tt.expr, octets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		never, n := func() bool { return false }, 0
+		want := re.Find(tt.value, nil)
+		if got := re.Find(tt.value, never); !slices.Equal(got, want) || re.Match(tt.value, never) != (want != nil) {
+			t.Errorf("%s in %q: %q, want %q", tt.expr, tt.value, got, want)
+		}
+		if re.Match(tt.value, func() bool { n++; return true }) || n == 0 {
+			t.Errorf("%s in %q: not ended, asked %d times", tt.expr, tt.value, n)
+		}
+	}
+}
+
+// TestManyGroups has groups beyond those whose text is told.
+func TestManyGroups(t *testing.T) {
+	re, err := Compile(strings.Repeat("(a)", 40), octets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := re.Find(strings.Repeat("a", 40), nil); len(found) != 1+maxGroups || len(found[0]) != 40 {
+		t.Errorf("%d values", len(found))
 	}
 }
 
 func TestFold(t *testing.T) {
 	for _, expr := range []string{"^YES.no", "^yes[.]NO", "(Yes)"} {
 		re, err := Compile(expr, folded)
-		if err != nil || !re.Match("Yes.No") {
+		if err != nil || !re.Match("Yes.No", nil) {
 			t.Errorf("%s does not match: %v", expr, err)
 		}
-		if re, err = Compile(expr, octets); err != nil || re.Match("YES.No") {
+		if re, err = Compile(expr, octets); err != nil || re.Match("YES.No", nil) {
 			t.Errorf("%s matches other case: %v", expr, err)
 		}
 	}
@@ -90,9 +121,12 @@ func TestCompileRefuses(t *testing.T) {
 	for _, expr := range []string{
 		"*a", "+a", "(*a)", "a|*b", "^*", "{1}", "(a", "[", "[]", "[z-a]", "[a", "[[:foo:]]", `\`,
 		"a{", "a{x}", "a{1", "a{1,2,3}", "a{40000}", "(?:a)", `(a)\1`, "[[.ab.]]",
+		"((a{1000}){1000}){1000}", "(a{1000}){1000}", strings.Repeat("a{1000}", 51), strings.Repeat("a", maxSize+1),
+		strings.Repeat("(", 1<<20), strings.Repeat("(", 300) + "a" + strings.Repeat(")", 300), "a" + strings.Repeat("*", 1<<20),
+		strings.Repeat("a|", 1<<19),
 	} {
 		if re, err := Compile(expr, octets); err == nil {
-			t.Errorf("%s compiles to %v", expr, re)
+			t.Errorf("%.80s compiles to %v", expr, re)
 		}
 	}
 }
@@ -108,7 +142,7 @@ func TestLinearTime(t *testing.T) {
 				t.Errorf("%s: %v", expr, err)
 				continue
 			}
-			re.Match(strings.Repeat("a", 20000) + strings.Repeat("x", 20000))
+			re.Match(strings.Repeat("a", 20000)+strings.Repeat("x", 20000), nil)
 		}
 	}()
 	select {
@@ -132,7 +166,7 @@ func FuzzFind(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", expr, err)
 		}
-		got, want := re.Find(value), slow.Find(value)
+		got, want := re.Find(value, nil), slow.Find(value, nil)
 		if (got == nil) != (want == nil) || got != nil && got[0] != want[0] {
 			t.Errorf("%q in %q: %q, want %q", expr, value, got, want)
 		}

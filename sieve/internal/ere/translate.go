@@ -3,6 +3,7 @@ package ere
 import (
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,12 +15,24 @@ type translator struct {
 	at    int
 	depth int // of open parentheses
 
+	size   int // of the expression so far, as Regexp.Size
+	groups int // begun so far
+
 	plain          bool // nothing but text, dots and anchors so far
 	atStart, atEnd bool // anchors of a plain expression
-	texts          []string
+	texts          [][]byte
 }
 
+// Bounds of an expression, so that it does not take much memory: its size, what
+// is inside of each other, and the groups whose text is told.
+const (
+	maxSize   = 50_000
+	maxDepth  = 250
+	maxGroups = 31
+)
+
 var (
+	errTooLarge  = errors.New("the expression is too large")
 	errBadRepeat = errors.New("invalid preceding regular expression")
 	errBadBraces = errors.New("invalid content of \\{\\}")
 	errBadRange  = errors.New("invalid range end")
@@ -27,17 +40,21 @@ var (
 )
 
 func (p *translator) translate() (string, error) {
-	p.plain, p.texts = true, []string{""}
+	p.plain, p.texts = true, [][]byte{nil}
 	return p.alternatives()
 }
 
 // asPlain gives the expression as a plain one, nil when it is none, or has
 // nothing to look for.
 func (p *translator) asPlain(text Text) *plain {
-	if !p.plain || len(p.texts) > 1 && p.texts[0] == "" && !p.atStart {
+	if !p.plain || len(p.texts) > 1 && len(p.texts[0]) == 0 && !p.atStart {
 		return nil
 	}
-	return &plain{texts: p.texts, atStart: p.atStart, atEnd: p.atEnd, text: text}
+	texts := make([]string, len(p.texts))
+	for i, text := range p.texts {
+		texts[i] = string(text)
+	}
+	return &plain{texts: texts, atStart: p.atStart, atEnd: p.atEnd, text: text}
 }
 
 func (p *translator) peek() byte {
@@ -50,39 +67,50 @@ func (p *translator) peek() byte {
 // alternatives reads branches up to the end or the parenthesis that closes the
 // group; one that closes nothing is an ordinary character.
 func (p *translator) alternatives() (string, error) {
-	out := ""
+	var out strings.Builder
 	for {
 		for p.at < len(p.src) && p.peek() != '|' && (p.peek() != ')' || p.depth == 0) {
 			piece, err := p.piece()
 			if err != nil {
 				return "", err
 			}
-			out += piece
+			out.WriteString(piece)
 		}
 		if p.peek() != '|' {
-			return out, nil
+			return out.String(), nil
 		}
 		p.plain = false
 		p.at++
-		out += "|"
+		p.size++
+		out.WriteByte('|')
 	}
 }
 
 // piece reads an atom and its repetitions.
 func (p *translator) piece() (string, error) {
-	at := p.at
+	at, before := p.at, p.size
 	out, err := p.atom()
 	if err != nil {
 		return "", err
 	}
+	if p.size++; p.size > maxSize {
+		return "", errTooLarge
+	}
+	n := 0
 	for first := true; p.at < len(p.src) && strings.IndexByte("*+?{", p.src[p.at]) >= 0; first = false {
 		p.plain = false
 		if c := p.src[at]; first && c == '^' {
 			return "", errBadRepeat
 		}
-		repeat, err := p.repeat()
+		repeat, times, err := p.repeat()
 		if err != nil {
 			return "", err
+		}
+		if p.size = before + (p.size-before)*times + 1; p.size > maxSize {
+			return "", errTooLarge
+		}
+		if n++; n > maxDepth {
+			return "", errTooLarge
 		}
 		if !first {
 			out = "(?:" + out + ")" // Go takes a second one for "not greedy"
@@ -92,29 +120,39 @@ func (p *translator) piece() (string, error) {
 	return out, nil
 }
 
-// repeat reads one repetition.
-func (p *translator) repeat() (string, error) {
+// repeat reads one repetition, and how many times what is before it is needed for that.
+func (p *translator) repeat() (out string, times int, err error) {
 	if c := p.src[p.at]; c != '{' {
 		p.at++
-		return string(c), nil
+		return string(c), 1, nil
 	}
 	end := strings.IndexByte(p.src[p.at:], '}')
 	if end < 0 {
-		return "", errors.New("unmatched { or \\{")
+		return "", 0, errors.New("unmatched { or \\{")
 	}
 	bounds := p.src[p.at+1 : p.at+end]
 	p.at += end + 1
 	from, to, ranged := strings.Cut(bounds, ",")
 	if bounds == "" || strings.Trim(from+to, "0123456789") != "" || !ranged && from == "" {
-		return "", errBadBraces
+		return "", 0, errBadBraces
 	}
 	if from == "" {
 		from = "0"
 	}
 	if !ranged {
-		return "{" + from + "}", nil
+		return "{" + from + "}", bound(from), nil
 	}
-	return "{" + from + "," + to + "}", nil
+	return "{" + from + "," + to + "}", max(bound(from), bound(to)), nil
+}
+
+// bound reads a bound of a repetition, at least 1. One too large for Go's regexp
+// is for that to refuse.
+func bound(digits string) int {
+	n, err := strconv.Atoi(digits)
+	if err != nil || n > 1000 {
+		n = 1
+	}
+	return max(n, 1)
 }
 
 // atom reads what a repetition can follow.
@@ -126,19 +164,27 @@ func (p *translator) atom() (string, error) {
 		return "", errBadRepeat
 	case '(':
 		p.plain = false
-		p.depth++
+		if p.depth++; p.depth > maxDepth {
+			return "", errTooLarge
+		}
+		open := "("
+		if p.groups++; p.groups > maxGroups {
+			open = "(?:"
+		}
 		out, err := p.alternatives()
 		p.depth--
 		if err == nil && p.peek() != ')' {
 			err = errors.New("unmatched ( or \\(")
 		}
 		p.at++
-		return "(" + out + ")", err
+		return open + out + ")", err
 	case '[':
 		p.plain = false
 		return p.bracket()
 	case '.':
-		p.texts = append(p.texts, "")
+		if p.plain {
+			p.texts = append(p.texts, nil)
+		}
 		return ".", nil
 	case '^':
 		p.plain = p.plain && p.at == 1
@@ -160,7 +206,10 @@ func (p *translator) literal() string {
 	_, n := utf8.DecodeRuneInString(p.src[p.at:])
 	char := p.src[p.at : p.at+n]
 	p.at += n
-	p.texts[len(p.texts)-1] += char
+	if p.plain {
+		last := &p.texts[len(p.texts)-1]
+		*last = append(*last, char...)
+	}
 	return regexp.QuoteMeta(char)
 }
 

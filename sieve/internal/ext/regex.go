@@ -24,6 +24,10 @@ var _ = engine.Register(&engine.Extension{
 	Modifiers: []engine.Modifier{{Name: "quoteregex", Precedence: 20, Apply: quoteRegex}},
 })
 
+// longMatch is the work of a match, as ere.Regexp.Size has it, from which on it
+// is done in the slower way that the time limit can end.
+const longMatch = 1 << 25
+
 // compileRegex compiles a POSIX extended regular expression (draft section 3).
 func compileRegex(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
 	re, err := ere.Compile(key, ere.Text{
@@ -33,10 +37,16 @@ func compileRegex(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
 		return nil, fmt.Errorf("invalid regular expression '%s' for regex match: %w", key, err)
 	}
 	return func(r *engine.Run, value string) bool {
-		if !r.WantsCaptures() {
-			return re.Match(value)
+		var until ere.Until
+		if work := re.Size() * len(value); work < longMatch {
+			_ = r.Spend(work) // the engine tells of the error
+		} else {
+			until = func() bool { return r.Spend(re.Size()) != nil }
 		}
-		found := re.Find(value)
+		if !r.WantsCaptures() {
+			return re.Match(value, until)
+		}
+		found := re.Find(value, until)
 		if found != nil {
 			r.SetCaptured(found)
 		}

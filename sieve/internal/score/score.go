@@ -123,7 +123,7 @@ func (s source) find(m *message.Message) (string, error) {
 		if s.re == nil {
 			return v, nil
 		}
-		found := s.re.Find(v)
+		found := s.re.Find(v, nil)
 		switch {
 		case found == nil:
 			return "", fmt.Errorf("the field %s does not match its expression", s.field)
