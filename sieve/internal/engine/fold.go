@@ -34,6 +34,19 @@ func CompareASCII(a, b string) int {
 	return len(a) - len(b)
 }
 
+// maxMisses is after how many places that only begin like a text the search for
+// it goes on in a way that takes linear time whatever the texts are.
+const maxMisses = 256
+
+// lowerASCII gives s with its ASCII letters in lower case.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		b[i] = lower(c)
+	}
+	return string(b)
+}
+
 // IndexASCII finds sub in s likewise; -1 when it is not there.
 func IndexASCII(s, sub string) int {
 	if sub == "" {
@@ -44,7 +57,14 @@ func IndexASCII(s, sub string) int {
 	if first >= 'a' && first <= 'z' {
 		other = first - 'a' + 'A'
 	}
+	misses := 0
 	for at := 0; at+len(sub) <= len(s); at++ {
+		if misses++; misses > maxMisses && len(sub) > 16 {
+			if i := strings.Index(lowerASCII(s[at:]), lowerASCII(sub)); i >= 0 {
+				return at + i
+			}
+			return -1
+		}
 		rest := s[at : len(s)-len(sub)+1]
 		i := strings.IndexByte(rest, first)
 		if other != first {

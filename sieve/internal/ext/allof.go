@@ -36,7 +36,11 @@ func compileUntil(v bool) func(*engine.Call) (engine.Cond, error) {
 // foldUntil knows the value when one test is known to be v, or all to be not v.
 func foldUntil(v bool) func(*engine.Call, bool) (bool, bool) {
 	return func(c *engine.Call, more bool) (bool, bool) {
-		all := !more
+		if more { // those before the last one were looked at
+			last := c.Tests[len(c.Tests)-1]
+			return v, last.Known && last.Value == v
+		}
+		all := true
 		for _, t := range c.Tests {
 			if t.Known && t.Value == v {
 				return v, true

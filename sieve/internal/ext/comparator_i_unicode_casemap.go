@@ -1,7 +1,6 @@
 package ext
 
 import (
-	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -51,6 +50,13 @@ func asciiTitle(s string) string {
 
 // titlecasedRune gives the form of the first character of s, and its length in s.
 func titlecasedRune(s string) (string, int) {
+	if s[0] < utf8.RuneSelf {
+		if 'a' <= s[0] && s[0] <= 'z' {
+			i := s[0] - 'a'
+			return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1], 1
+		}
+		return s[:1], 1
+	}
 	r, n := utf8.DecodeRuneInString(s)
 	if r == utf8.RuneError && n <= 1 {
 		return s[:n], n
@@ -78,29 +84,58 @@ func unicodePrefix(value, literal string) (int, bool) {
 }
 
 // unicodeIndex finds literal in value. Where it is a part of a character only,
-// the whole of it is what was found.
+// the whole of it is what was found. The forms of value are not kept: they can
+// be much larger than value. It is the search of Knuth, Morris and Pratt.
 func unicodeIndex(value, literal string) (at, n int) {
-	var b strings.Builder
-	var starts, ends []int // of each character in value, and the end of its form
-	for i := 0; i < len(value); {
-		t, size := titlecasedRune(value[i:])
-		b.WriteString(t)
-		starts, ends = append(starts, i), append(ends, b.Len())
-		i += size
-	}
 	want := titlecased(literal)
-	found := strings.Index(b.String(), want)
-	switch {
-	case found < 0:
-		return -1, 0
-	case want == "":
+	if want == "" {
 		return 0, 0
 	}
-	first := sort.SearchInts(ends, found+1)
-	last := sort.SearchInts(ends, found+len(want))
-	end := len(value)
-	if last+1 < len(starts) {
-		end = starts[last+1]
+	next := prefixes(want)
+	have, length := int32(0), 0 // bytes of want that match, and bytes of form up to here
+	for i := 0; i < len(value); {
+		form, size := titlecasedRune(value[i:])
+		i += size
+		for k := 0; k < len(form); k++ {
+			for have > 0 && form[k] != want[have] {
+				have = next[have-1]
+			}
+			if form[k] == want[have] {
+				have++
+			}
+			if length++; int(have) == len(want) {
+				start := charAt(value, length-len(want))
+				return start, i - start
+			}
+		}
 	}
-	return starts[first], end - starts[first]
+	return -1, 0
+}
+
+// prefixes gives for each beginning of s the length of the longest shorter
+// beginning of s that it ends with.
+func prefixes(s string) []int32 {
+	next := make([]int32, len(s))
+	for i, have := 1, int32(0); i < len(s); i++ {
+		for have > 0 && s[i] != s[have] {
+			have = next[have-1]
+		}
+		if s[i] == s[have] {
+			have++
+		}
+		next[i] = have
+	}
+	return next
+}
+
+// charAt gives where the character of value begins in whose form the byte number n stands.
+func charAt(value string, n int) int {
+	for i := 0; i < len(value); {
+		form, size := titlecasedRune(value[i:])
+		if n -= len(form); n < 0 {
+			return i
+		}
+		i += size
+	}
+	return len(value)
 }
