@@ -1,0 +1,277 @@
+package sieve
+
+import (
+	"bufio"
+	"fmt"
+	"runtime"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"dovetail/internal/message"
+	"dovetail/sieve/action"
+)
+
+// maxPeak bounds the memory that a hostile script or message may take, beyond the
+// message itself.
+const maxPeak = 256 << 20
+
+// peak runs f and gives by how many bytes the heap was larger at most, what is
+// not yet collected included.
+func peak(t *testing.T, f func()) {
+	t.Helper()
+	runtime.GC()
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(heap)
+	before, most := heap[0].Value.Uint64(), uint64(0)
+	stop, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for end := false; !end; {
+			select {
+			case <-stop:
+				end = true
+			case <-time.After(time.Millisecond):
+			}
+			metrics.Read(heap)
+			most = max(most, heap[0].Value.Uint64())
+		}
+	}()
+	start := time.Now()
+	f()
+	took := time.Since(start)
+	close(stop)
+	<-stopped
+	most -= min(before, most)
+	t.Logf("%v, %.1f MiB", took.Round(time.Millisecond/10), float64(most)/(1<<20))
+	if most > maxPeak {
+		t.Errorf("the heap grew by %d bytes", most)
+	}
+}
+
+// hostile is a script, or a message, that asks for too much.
+type hostile struct {
+	name, script string
+	msg          string            // "" for a short one
+	limits       Limits            // small, so that they end what has no other end
+	scripts      map[string]string // to include
+	compile      string            // in the errors of the compiler, "" when it compiles
+	run          string            // in the runtime error, "" when it runs to its end
+	log          string            // in the log of a run
+	actions      int
+}
+
+// Script is Source's.
+func (h hostile) Script(_ Location, name string) ([]byte, error) {
+	if src, ok := h.scripts[name]; ok {
+		return []byte(src), nil
+	}
+	return nil, ErrNoScript
+}
+
+func (h hostile) test(t *testing.T) {
+	e, err := New(Options{Limits: h.limits, Extensions: "+editheader +imapflags"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg := message.Parse([]byte(h.msg + "Subject: x\n\nbody\n"))
+	peak(t, func() {
+		p, diags := e.CompileFrom("hostile", []byte(h.script), false, h)
+		if (p == nil) != (h.compile != "") || !strings.Contains(fmt.Sprint(diags), h.compile) {
+			t.Fatalf("compiler: %.500v, want %q", fmt.Sprint(diags), h.compile)
+		}
+		if len(diags) > 1010 {
+			t.Errorf("%d findings", len(diags))
+		}
+		if p == nil {
+			return
+		}
+		res := p.Run(t.Context(), msg, &Env{})
+		if (res.Err != nil) != (h.run != "") || res.Err != nil && !strings.Contains(res.Err.Error(), h.run) {
+			t.Errorf("error %.500v, want %q", res.Err, h.run)
+		}
+		if log := fmt.Sprint(res.Log); !strings.Contains(log, h.log) {
+			t.Errorf("log %.500s, want %q", log, h.log)
+		}
+		if len(res.Log) > 1010 {
+			t.Errorf("%d messages in the log", len(res.Log))
+		}
+		if res.Err != nil && (res.Keep == nil || res.Keep.Message != msg) {
+			t.Error("after an error the message is not kept as it came")
+		}
+		if len(res.Actions) != h.actions {
+			t.Errorf("%d actions, want %d", len(res.Actions), h.actions)
+		}
+	})
+}
+
+func TestHostileScripts(t *testing.T) {
+	many := func(unit string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(strings.ReplaceAll(unit, "%", strconv.Itoa(i)))
+		}
+		return b.String()
+	}
+	rep := strings.Repeat
+	soon := Limits{Time: 20 * time.Millisecond}
+	const late = "exceeded the time limit"
+	long := "X: " + rep("a", 1<<20) + "\n"
+	header := func(match, key string) string {
+		return `require ["regex", "variables"]; if header :` + match + ` "X" "` + key + `" { discard; } else { set "x" "${0}"; }`
+	}
+	chain := map[string]string{}
+	for i := range 300 {
+		chain[fmt.Sprint("s", i)] = fmt.Sprintf(`require "include"; include "s%d";`, i+1)
+	}
+	fan := map[string]string{"leaf": "keep;"}
+	for i := range 9 {
+		next := fmt.Sprint("f", i+1)
+		if i == 8 {
+			next = "leaf"
+		}
+		fan[fmt.Sprint("f", i)] = `require "include";` + rep(`include "`+next+`";`, 100)
+	}
+	flat := map[string]string{}
+	for i := range 300 {
+		flat[fmt.Sprint("s", i)] = "keep;"
+	}
+	const maxScript = 1 << 20
+	for _, h := range []hostile{
+		// Size and nesting
+		{name: "script over 1 MiB", script: rep("#", maxScript+1), compile: "script is too large"},
+		{name: "1 MiB of nested blocks", script: rep("if true {", maxScript/9), compile: "deeper than 32 levels"},
+		{name: "1 MiB of nested tests", script: "if " + rep("not ", maxScript/4-10) + "true { keep; }", compile: "deeper than 32 levels"},
+		{name: "1 MiB of nested test lists", script: "if " + rep("anyof(", maxScript/6-10), compile: "deeper than 32 levels"},
+		{name: "1 MiB of open string lists", script: "keep " + rep("[", maxScript-10), compile: "expect"},
+		{name: "1 MiB of semicolons", script: rep(";", maxScript), compile: "error"},
+		{name: "1 MiB of open comments", script: rep("/*", maxScript/2), compile: "unexpected character"},
+		{name: "1 MiB of unknown commands", script: many("x% a;", maxScript/12), compile: "unknown command"},
+		{name: "1 MiB of keep", script: rep("keep;", maxScript/5), actions: 1},
+		{name: "1 MiB of ifs", script: rep("if size :over 1K {keep;}", maxScript/24)},
+		{name: "a test list of 1 MiB", script: "if anyof(" + rep("false,", maxScript/6-10) + "true){keep;}", actions: 1},
+		{name: "a string list of 1 MiB", script: `if header :is "X" [` + rep(`"a",`, maxScript/4-20) + `"b"] {keep;}`, msg: rep("X: y\n", 90_000), limits: soon, run: late},
+		// Limits of actions
+		{name: "1000 redirects", script: many(`redirect "a%@example.org";`, 1000), run: "redirect"},
+		{name: "1000 mailboxes", script: `require "fileinto";` + many(`fileinto "a%";`, 1000), run: "actions"},
+		{name: "32 mailboxes", script: `require "fileinto";` + many(`fileinto "a%";`, 32), actions: 32},
+		{name: "1,000,000 steps", script: `require ["foreverypart"]; foreverypart {` + rep("if true {}", 1000) + "}", limits: Limits{Steps: 500}, run: "limit of 500 steps"},
+		// Variables
+		{name: "exponential variables", script: `require "variables"; set "a" "aaaaaaaa";` + rep(`set "a" "${a}${a}";`, 40_000)},
+		{name: "a string of 100,000 variables", script: `require "variables"; set "a" "` + rep("a", 4000) + `"; if string "` + rep("${a}", 100_000) + `" "b" {}`},
+		{name: "flags of 1000 long strings", script: `require ["variables", "imap4flags"]; set "a" "` + rep("a", 4000) + `"; setflag [` + rep(`"`+rep("${a}", 250)+`",`, 1000) + `""];`, run: "larger than"},
+		{name: "a test of 1000 long strings", script: `require ["variables"]; set "a" "` + rep("a", 4000) + `"; if string [` + rep(`"`+rep("${a}", 250)+`",`, 1000) + `""] "x" {}`, limits: soon, run: late},
+		{name: "100,000 variables", script: `require "variables";` + many(`set "a%" "";`, 60_000), compile: "exceeds the limit"},
+		// Matches
+		{name: "wildcards", script: header("matches", "*a*a*a*a*a*a*b"), msg: long},
+		{name: "1000 wildcards", script: header("matches", rep("*a?", 1000)+"b"), msg: long},
+		{name: "a long wildcard", script: header("matches", "*?"+rep("a", 500_000)+"b"), msg: long, limits: soon, run: late},
+		{name: "a long text to find", script: header("contains", rep("a", 500_000)+"b"), msg: long},
+		{name: "a long text to find, by octets", script: header(`comparator "i;octet" :contains`, rep("a", 500_000)+"b"), msg: long},
+		{name: "a long text to find in Unicode", script: header(`comparator "i;unicode-casemap" :contains`, rep("a", 500_000)+"ä"), msg: long},
+		{name: "wildcards in Unicode", script: header(`comparator "i;unicode-casemap" :matches`, "*a?ä"), msg: long, limits: soon, run: late},
+		{name: "characters that grow in Unicode", script: header(`comparator "i;unicode-casemap" :contains`, "ä"), msg: "X: " + rep("ﷺ", 300_000) + "\n"},
+		// Regular expressions
+		{name: "(a*)*b", script: header("regex", "(a*)*b"), msg: long},
+		{name: "(a|aa)+$", script: header("regex", "(a|aa)+c$"), msg: long},
+		{name: "((a{1000}){1000}){1000}", script: header("regex", "((a{1000}){1000}){1000}"), compile: "too large"},
+		{name: "regex of many counts", script: header("regex", rep("a{1000}", 100)), compile: "too large"},
+		{name: "regex of 40,000 places", script: header("regex", rep("a?", 10_000)+rep("a", 20_000)+"b"), msg: long, limits: soon, run: late},
+		{name: "regex of 5000 alternatives", script: header("regex", "("+many("w%|", 5000)+"b)"), msg: long},
+		{name: "regex of 100,000 alternatives", script: header("regex", "("+many("w%|", 100_000)+"b)"), compile: "too large"},
+		{name: "regex of 10,000 groups", script: header("regex", rep("(a*)", 10_000)+"b"), msg: long, limits: soon, run: late},
+		{name: "regex of 500,000 parentheses", script: header("regex", rep("(", 500_000)), compile: "too large"},
+		{name: "regex of 500,000 asterisks", script: header("regex", "a"+rep("*", 500_000)), compile: "too large"},
+		{name: "regex of dots and letters", script: header("regex", "a."+rep("a", 40_000)+"b"), msg: long, limits: soon, run: late},
+		// Headers
+		{name: "a header of 100,000 fields, names in many spellings", script: `if header :is [` + rep(`"X", "x",`, 20_000) + `"X"] "y" {}`, msg: rep("X: z\n", 90_000), limits: soon, run: late},
+		{name: "100,000 names", script: `if exists [` + many(`"n%",`, 90_000) + `"Y"] {}`, msg: rep("X: z\n", 90_000)},
+		{name: "1000 edits of a header of 4 MiB", script: `require "editheader";` + many(`addheader "A%" "b"; deleteheader :index 1 "X"; deleteheader "A%";`, 1000), msg: rep("X: "+rep("z", 40)+"\n", 90_000), limits: soon, run: late},
+		{name: "1000 edits of a header of 100 KiB", script: `require "editheader";` + many(`addheader "A%" "b"; deleteheader :index 1 "X"; deleteheader "A%";`, 1000), msg: rep("X: "+rep("z", 90)+"\n", 1000)},
+		{name: "deleteheader of 4 MiB with a regex", script: `require ["editheader", "regex"]; deleteheader :regex "X" "` + rep("z*", 1000) + `y";`, msg: rep("X: "+rep("z", 40)+"\n", 90_000), limits: soon, run: late},
+		{name: "100,000 warnings", script: `require ["editheader", "foreverypart"]; foreverypart {` + rep(`deleteheader "received";`, 20) + "}", msg: "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n\nx\n", 9000), log: "is forbidden"},
+		// Parts
+		{name: "loops in loops over 10,000 parts", script: `require "foreverypart";` + rep("foreverypart {", 4) + rep("}", 4), msg: "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n\nx\n", 9000)},
+		{name: "five loops", script: `require "foreverypart";` + rep("foreverypart {", 5) + rep("}", 5), compile: "nesting limit"},
+		// Inclusion
+		{name: "an include circle", script: `require "include"; include "a";`, scripts: map[string]string{"a": `require "include"; include "b";`, "b": `require "include"; include "a";`}, compile: "circular include"},
+		{name: "a chain of 300 includes", script: `require "include"; include "s0";`, scripts: chain, compile: "deeper than 10"},
+		{name: "300 includes", script: `require "include";` + many(`include "s%";`, 300), scripts: flat, compile: "no more than 255"},
+		{name: "100^9 includes", script: `require "include"; include "f0";`, scripts: fan, limits: Limits{Steps: 10_000}, run: "limit of 10000 steps"},
+	} {
+		t.Run(h.name, h.test)
+	}
+}
+
+// A message of 100,000 nested parts, and one with a header of 50 MiB, under every
+// test that looks at it.
+func TestHostileMessages(t *testing.T) {
+	const script = `require ["body", "mime", "foreverypart", "extracttext", "variables", "editheader", "replace", "enclose", "fileinto"];
+		if header :mime :anychild :matches "X" "*a*b*c" { discard; }
+		if anyof (address :mime :anychild "From" "x", exists :mime :anychild "Y", header :contains "X" "nothing") { discard; }
+		foreverypart { extracttext "t"; foreverypart { if header :mime :type :is "Content-Type" "none" { discard; } } }
+		addheader "A" "b"; deleteheader "A"; deleteheader :last :index 1 "X"; addheader :last "B" "c";
+		if body :text :contains "nothing" { discard; }
+		fileinto "through";`
+	nested := func(i int) string {
+		return fmt.Sprintf("Content-Type: multipart/mixed; boundary=b%dx\n\n--b%dx\n", i, i)
+	}
+	same := func(unit string) func(int) string { return func(int) string { return unit } }
+	rep := strings.Repeat
+	for _, tt := range []struct {
+		name, head string
+		unit       func(int) string
+		n          int
+	}{
+		{"100,000 nested parts", "", nested, 100_000},
+		{"100,000 nested messages", "", same("Content-Type: message/rfc822\n\n"), 100_000},
+		{"100,000 parts", "Content-Type: multipart/mixed; boundary=b\n\n", same("--b\nX: y\n\nx\n"), 100_000},
+		{"a header of 50 MiB", "", same("X: " + rep("y", 1020) + "\n"), 50 << 10},
+		{"a field of 50 MiB", "X: ", same(rep("y", 1<<10)), 50 << 10},
+		{"short fields of 50 MiB", "", same("X:\n"), 50 << 20 / 3},
+		{"lines of 50 MiB that are no fields", "", same("y\n"), 50 << 20 / 2},
+		{"short fields of 50 MiB in a part", "Content-Type: message/rfc822\n\n", same("X:\n"), 50 << 20 / 3},
+		{"addresses of 50 MiB", "", same("From: " + rep("a@b,", 200) + "\n"), 50 << 20 / 800},
+		{"one header of addresses", "From: ", same("a@b,"), 1 << 20},
+		{"comments in addresses", "From: ", same("("), 1 << 20},
+		{"a type of many parameters", "Content-Type: text/plain", same("; a*0=b"), 100_000},
+		{"encoded words", "X: ", same("=?utf-8?q?a?= "), 200_000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := New(Options{Extensions: "+editheader"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, diags := e.Compile("hostile", []byte(script), false)
+			if p == nil {
+				t.Fatal(diags)
+			}
+			spool := message.NewSpool(t.TempDir(), 1<<20)
+			defer spool.Close()
+			w := bufio.NewWriterSize(spool, 64<<10)
+			w.WriteString(tt.head)
+			for i := range tt.n {
+				w.WriteString(tt.unit(i))
+			}
+			w.WriteString("\n\nend\n")
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			peak(t, func() {
+				msg, err := spool.Message()
+				if err != nil {
+					t.Fatal(err)
+				}
+				res := p.Run(t.Context(), msg, &Env{})
+				if res.Err != nil || len(res.Actions) != 1 {
+					t.Fatalf("error %v, actions %v", res.Err, res.Actions)
+				}
+				if s, ok := res.Actions[0].(*action.Store); !ok || s.Mailbox != "through" || s.Message.BodySize() != msg.BodySize() {
+					t.Errorf("action %+v", res.Actions[0])
+				}
+			})
+		})
+	}
+}
