@@ -16,7 +16,6 @@ import (
 // pigeonhole runs the installed Pigeonhole's programs in a folder of its own.
 type pigeonhole struct {
 	dir, config string
-	optional    []string
 }
 
 // capabilities are those that Pigeonhole 0.5.19 has and the generator can use.
