@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,16 +47,28 @@ func (call *Call) findTag(name string) *Tag {
 			return &comparatorTag
 		}
 		if mt := call.matchTypes[name]; mt != nil {
-			return &Tag{Name: name, Group: groupMatch, Param: mt.Param}
+			return call.ownTag(groupMatch, name, mt.Param)
 		}
 	}
 	if cmd.AddressPart && call.parts[name] != nil {
-		return &Tag{Name: name, Group: groupPart}
+		return call.ownTag(groupPart, name, nil)
 	}
 	if cmd.Modifiers && call.modifiers[name] != nil {
 		return &Tag{Name: name, Group: fmt.Sprint(groupModifier, call.modifiers[name].Precedence)}
 	}
 	return nil
+}
+
+// ownTag gives a tag of the engine's own, one for all its uses in a script. No
+// command has the name of a group.
+func (c *Compiler) ownTag(group, name string, param *Param) *Tag {
+	key := tagKey{group, name}
+	t := c.tagIndex[key]
+	if t == nil {
+		t = &Tag{Name: name, Group: group, Param: param}
+		c.tagIndex[key] = t
+	}
+	return t
 }
 
 // comparatorTag is :comparator (RFC 5228 section 2.7.3).
@@ -140,17 +153,9 @@ func (call *Call) unknownTag(a syntax.Arg) error {
 // takeTag takes the tag at the start of args, with its value; it tells how many of args that were.
 func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 	a := args[0]
-	group := t.Group
-	if group == "" {
-		group = t.Name
+	if first := call.sameGroup(t); first != nil && !t.Repeat {
+		return 0, call.Errorf(a.Pos, "%s", call.duplicate(first.Name, t))
 	}
-	if first, again := call.groups[group]; again && !t.Repeat {
-		return 0, call.Errorf(a.Pos, "%s", call.duplicate(first, t))
-	}
-	if call.groups == nil {
-		call.groups, call.tags = map[string]string{}, map[string]*TagUse{}
-	}
-	call.groups[group] = t.Name
 	use, n := &TagUse{Pos: a.Pos, Tag: t}, 1
 	if t.Param != nil {
 		if len(args) < 2 || args[1].Kind == syntax.Tag {
@@ -167,12 +172,9 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 		}
 		use.val, n = v, 2
 	}
-	call.tags[t.Name] = use
+	call.tags = append(call.tags, use)
 	if t.Instead != nil {
 		call.Command = t.Instead
-	}
-	if t.Late != nil {
-		call.late = append(call.late, use)
 	}
 	if t.Apply != nil {
 		if err := t.Apply(call, use); err != nil {
@@ -180,6 +182,17 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// sameGroup gives the last tag used of the group of t; nil for none. A tag without
+// a group is one by itself.
+func (call *Call) sameGroup(t *Tag) *Tag {
+	for _, use := range slices.Backward(call.tags) {
+		if u := use.Tag; cmp.Or(u.Group, u.Name) == cmp.Or(t.Group, t.Name) {
+			return u
+		}
+	}
+	return nil
 }
 
 // duplicate tells that a tag cannot stand beside the first one of its group.
@@ -237,39 +250,59 @@ func (call *Call) takePositional(args []syntax.Arg) error {
 // takeValue prepares an argument that fits its Param.
 func (call *Call) takeValue(a syntax.Arg, p Param) (*value, error) {
 	v := &value{pos: a.Pos, kind: p.Kind, num: a.Num}
-	items := a.List
-	if a.Kind == String {
-		items = []syntax.Arg{a}
+	var err error
+	switch {
+	case a.Kind == String && p.Kind == String:
+		v.str, err = call.takeStr(a, p)
+	case a.Kind == String:
+		var s *Str
+		s, err = call.takeStr(a, p)
+		v.strs = Strs{s}
+	case a.Kind == StringList:
+		v.strs = make(Strs, len(a.List))
+		for i := 0; i < len(a.List) && err == nil; i++ {
+			v.strs[i], err = call.takeStr(a.List[i], p)
+		}
 	}
-	for _, item := range items {
-		s, err := Literal(item.Pos, item.Str), error(nil)
-		if !p.Raw {
-			s, err = call.makeStr(item)
-		}
-		if err != nil {
-			return nil, err
-		}
-		lit, known := s.Const()
-		switch {
-		case !known && p.Const:
-			return nil, call.Errorf(item.Pos, "the %s of the %s must be constant, but it contains a variable",
-				p.Name, call.describe())
-		case known && p.Check != nil:
-			if err := p.Check(lit); err != nil {
-				return nil, call.Errorf(item.Pos, "%w", err)
-			}
-		}
-		v.strs = append(v.strs, s)
-	}
-	if p.Kind == String && len(v.strs) == 1 {
-		v.str = v.strs[0]
+	if err != nil {
+		return nil, err
 	}
 	return v, nil
 }
 
+// takeStr prepares a string of an argument.
+func (call *Call) takeStr(a syntax.Arg, p Param) (*Str, error) {
+	if p.Raw {
+		s := Literal(a.Pos, a.Str)
+		return s, call.checkStr(s, p)
+	}
+	s, err := call.makeStr(a)
+	if err != nil {
+		return nil, err
+	}
+	return s, call.checkStr(s, p)
+}
+
+// checkStr looks at the value of a string while compiling.
+func (call *Call) checkStr(s *Str, p Param) error {
+	lit, known := s.Const()
+	switch {
+	case !known && p.Const:
+		return call.Errorf(s.Pos, "the %s of the %s must be constant, but it contains a variable", p.Name, call.describe())
+	case known && p.Check != nil:
+		if err := p.Check(lit); err != nil {
+			return call.Errorf(s.Pos, "%w", err)
+		}
+	}
+	return nil
+}
+
 // lateTags finishes what needs the positional arguments.
 func (call *Call) lateTags() error {
-	for _, use := range call.late {
+	for _, use := range call.tags {
+		if use.Tag.Late == nil {
+			continue
+		}
 		if err := use.Tag.Late(call, use); err != nil {
 			return call.Errorf(use.Pos, "%w", err)
 		}

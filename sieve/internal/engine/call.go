@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"dovetail/sieve/internal/syntax"
 )
 
@@ -21,14 +23,12 @@ type Call struct {
 	Data    any // what its command or a tag wants to remember
 
 	node    *syntax.Node
-	args    []*value // by Command.Params; nil for an optional one left out
-	tags    map[string]*TagUse
+	args    []*value  // by Command.Params; nil for an optional one left out
+	tags    []*TagUse // in the order they stand
 	effects []Effect
 	fields  FieldSource
 	match   *Matcher
 	part    *AddressPart
-	groups  map[string]string // the first tag used of each group
-	late    []*TagUse
 }
 
 // SubTest is a compiled test of a call.
@@ -48,6 +48,14 @@ type value struct {
 	num  uint64
 }
 
+// list gives the strings of a String or a StringList.
+func (v *value) list() Strs {
+	if v.str != nil {
+		return Strs{v.str}
+	}
+	return v.strs
+}
+
 // TagUse is one use of a tag.
 type TagUse struct {
 	Pos Pos
@@ -59,7 +67,7 @@ type TagUse struct {
 func (t *TagUse) Str() *Str { return t.val.str }
 
 // Strs gives the tag's string list.
-func (t *TagUse) Strs() Strs { return t.val.strs }
+func (t *TagUse) Strs() Strs { return t.val.list() }
 
 // Num gives the tag's number.
 func (t *TagUse) Num() uint64 { return t.val.num }
@@ -72,12 +80,12 @@ func (c *Call) Str(i int) *Str {
 	return c.args[i].str
 }
 
-// Strs gives the i-th argument, a StringList; nil when it was left out.
+// Strs gives the i-th argument, a StringList or a String; nil when it was left out.
 func (c *Call) Strs(i int) Strs {
 	if c.args[i] == nil {
 		return nil
 	}
-	return c.args[i].strs
+	return c.args[i].list()
 }
 
 // Num gives the i-th argument, a Number, and whether it was given.
@@ -97,7 +105,14 @@ func (c *Call) ArgPos(i int) Pos {
 }
 
 // Tag gives the (last) use of a tag by its name; nil when it was not used.
-func (c *Call) Tag(name string) *TagUse { return c.tags[name] }
+func (c *Call) Tag(name string) *TagUse {
+	for _, t := range slices.Backward(c.tags) {
+		if t.Tag.Name == name {
+			return t
+		}
+	}
+	return nil
+}
 
 // TagOf gives the use of a tag of a group; nil when none was used.
 func (c *Call) TagOf(group string) *TagUse {

@@ -8,8 +8,8 @@ import (
 // the order of their precedence (RFC 5229 section 4.1); its command has Modifiers set.
 func (call *Call) Modify() func(r *Run, value string) string {
 	var used []*Modifier
-	for name := range call.tags {
-		if m := call.modifiers[name]; m != nil {
+	for _, t := range call.tags {
+		if m := call.modifiers[t.Tag.Name]; m != nil {
 			used = append(used, m)
 		}
 	}

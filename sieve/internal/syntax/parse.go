@@ -1,9 +1,12 @@
 package syntax
 
+import "slices"
+
 // parser reads the grammar of RFC 5228 section 8.2, a token ahead.
 type parser struct {
 	lexer
 	failed bool
+	args   []Arg // of the command under way, while their number is not known
 }
 
 // state tells how the parser stands after a part of the script.
@@ -112,14 +115,18 @@ func (p *parser) block(n *Node, depth int) state {
 //	arguments = *argument [ test / test-list ]
 //	argument = string-list / number / tag
 func (p *parser) arguments(n *Node, depth int) state {
+	p.args = p.args[:0]
 	for st, more := stands, true; more; {
-		if st, more = p.argument(n); st == lost {
+		if st, more = p.argument(); st == lost {
 			return lost
 		}
-		if len(n.Args) > p.limit.Args {
+		if len(p.args) > p.limit.Args {
 			p.errorHere("too many arguments for command '%s'", n.Name)
 			return lost
 		}
+	}
+	if len(p.args) > 0 {
+		n.Args = slices.Clone(p.args)
 	}
 	switch p.tok {
 	case tokIdentifier:
@@ -135,12 +142,12 @@ func (p *parser) arguments(n *Node, depth int) state {
 }
 
 // argument reads one argument; more tells whether there was one.
-func (p *parser) argument(n *Node) (st state, more bool) {
+func (p *parser) argument() (st state, more bool) {
 	a := Arg{Pos: p.pos, Str: p.str}
 	switch p.tok {
 	case tokLSquare:
 		st = p.stringList(&a)
-		n.Args = append(n.Args, a)
+		p.args = append(p.args, a)
 		return st, true
 	case tokString:
 		a.Kind = String
@@ -151,7 +158,7 @@ func (p *parser) argument(n *Node) (st state, more bool) {
 	default:
 		return stands, false
 	}
-	n.Args = append(n.Args, a)
+	p.args = append(p.args, a)
 	p.next()
 	return stands, true
 }
