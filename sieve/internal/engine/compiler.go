@@ -65,7 +65,7 @@ func (c *Compiler) Warnf(pos Pos, format string, args ...any) {
 }
 
 func (c *Compiler) report(pos Pos, s syntax.Severity, text string) {
-	c.diags = append(c.diags, syntax.Diagnostic{Script: c.name, Pos: pos, Severity: s, Text: text})
+	c.diags.Add(syntax.Diagnostic{Script: c.name, Pos: pos, Severity: s, Text: text})
 }
 
 // Has tells whether a capability is in effect at this place of the script.

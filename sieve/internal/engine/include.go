@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"unicode/utf8"
 
 	"dovetail/sieve/internal/syntax"
@@ -51,7 +52,10 @@ func (e *Engine) CompileFrom(name string, src []byte, global bool, from Source) 
 		if !parsed {
 			what = "parse failed"
 		}
-		c.report(Pos{}, syntax.Error, what)
+		if len(c.diags) >= syntax.MaxFindings {
+			what += fmt.Sprintf("; only the first %d findings are told", syntax.MaxFindings)
+		}
+		c.diags = append(c.diags, syntax.Diagnostic{Script: name, Severity: syntax.Error, Text: what})
 	}
 	return p, c.diags
 }
@@ -82,7 +86,9 @@ func (c *Compiler) Includer() *Compiler { return c.includer }
 func (c *Compiler) Include(name string, src []byte, global bool) *Program {
 	sub := &Compiler{engine: c.engine, name: name, global: global, source: c.source, includer: c}
 	p, _ := sub.compile(src)
-	c.diags = append(c.diags, sub.diags...)
+	for _, d := range sub.diags {
+		c.diags.Add(d)
+	}
 	return p
 }
 

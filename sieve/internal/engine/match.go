@@ -177,6 +177,9 @@ func (x *Matching) match(v string) (bool, error) {
 		return use.Type.OverKeys(x.r, use, v, keys)
 	}
 	for i := range x.m.keys {
+		if err := x.r.Spend(len(v) + 64); err != nil {
+			return false, err
+		}
 		f := x.m.keys[i].make
 		if f == nil {
 			var err error
@@ -185,6 +188,9 @@ func (x *Matching) match(v string) (bool, error) {
 			}
 		}
 		ok := f(x.r, v)
+		if x.r.over != nil {
+			return false, x.r.over
+		}
 		if x.r.env.Trace != nil {
 			x.trace(v, i, ok)
 		}

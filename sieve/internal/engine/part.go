@@ -55,7 +55,7 @@ func (r *Run) PartFields(p *message.Part, name string) ([]*Field, error) {
 	for f := range p.Header(name) {
 		list = append(list, &Field{Field: f})
 	}
-	return list, nil
+	return list, r.Spend(64 + 16*len(p.Fields()))
 }
 
 // WithoutCaptures runs a test whose matches set no match variables.

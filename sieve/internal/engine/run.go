@@ -33,7 +33,9 @@ type Run struct {
 	captured []string // match variables
 	pos      Pos      // of the command or test under way
 	steps    int
-	depth    int // of included programs
+	work     int   // since the time was last looked at
+	over     error // that ends a run which takes too long
+	depth    int   // of included programs
 	deadline time.Time
 	err      error
 	log      syntax.Diagnostics
@@ -116,6 +118,9 @@ func (r *Run) Execute() {
 	err := r.start()
 	if err == nil {
 		err = r.program.block.Run(r)
+	}
+	if r.over != nil {
+		err = r.over // whatever was made of it
 	}
 	if err == nil || errors.Is(err, ErrStop) || errors.Is(err, ErrReturn) {
 		return
@@ -205,7 +210,7 @@ func (r *Run) Fail(pos Pos, format string, args ...any) error {
 	if errors.As(err, &re) {
 		return err // logged already
 	}
-	r.logf(pos, syntax.Error, "%s", err)
+	r.log = append(r.log, syntax.Diagnostic{Script: r.program.Name, Pos: pos, Severity: syntax.Error, Text: err.Error()})
 	return &RunError{Script: r.program.Name, Pos: pos, Err: err}
 }
 
@@ -221,9 +226,7 @@ func (r *Run) Warn(pos Pos, format string, args ...any) { r.logf(pos, syntax.War
 func (r *Run) Info(pos Pos, format string, args ...any) { r.logf(pos, syntax.Info, format, args...) }
 
 func (r *Run) logf(pos Pos, s syntax.Severity, format string, args ...any) {
-	r.log = append(r.log, syntax.Diagnostic{
-		Script: r.program.Name, Pos: pos, Severity: s, Text: fmt.Sprintf(format, args...),
-	})
+	r.log.Add(syntax.Diagnostic{Script: r.program.Name, Pos: pos, Severity: s, Text: fmt.Sprintf(format, args...)})
 }
 
 // step counts a command or test and ends a run that takes too long.
@@ -232,15 +235,30 @@ func (r *Run) step() error {
 	if r.steps > r.program.engine.limits.Steps {
 		return r.resource("execution exceeded the limit of %d steps", r.program.engine.limits.Steps)
 	}
-	if r.steps%64 == 0 {
-		if err := r.ctx.Err(); err != nil {
-			return r.resource("execution ended: %w", err)
-		}
-		if time.Now().After(r.deadline) {
-			return r.resource("execution exceeded the time limit of %v", r.program.engine.limits.Time)
-		}
+	return r.Spend(workOfStep)
+}
+
+// Work, in bytes looked at: after how much of it the time is looked at, and what
+// a step counts for.
+const (
+	workAtOnce = 1 << 20
+	workOfStep = workAtOnce / 64
+)
+
+// Spend counts work of a command or test that grows with the message: n bytes
+// looked at, or something that takes as long. It gives the error that ends a run
+// which takes too long, from then on always.
+func (r *Run) Spend(n int) error {
+	if r.work += n; r.over != nil || r.work < workAtOnce {
+		return r.over
 	}
-	return nil
+	r.work = 0
+	if err := r.ctx.Err(); err != nil {
+		r.over = r.resource("execution ended: %w", err)
+	} else if time.Now().After(r.deadline) {
+		r.over = r.resource("execution exceeded the time limit of %v", r.program.engine.limits.Time)
+	}
+	return r.over
 }
 
 func (r *Run) resource(format string, args ...any) error {

@@ -1,6 +1,10 @@
 package engine
 
-import "dovetail/internal/message"
+import (
+	"strings"
+
+	"dovetail/internal/message"
+)
 
 // Field is a header field as tests look at it: what they need is worked out
 // once per run, however many tests ask.
@@ -48,7 +52,9 @@ func (f *Field) Decoded() string {
 func (f *Field) Addresses() (usable []Address, listed bool) {
 	if f.known&knownAddresses == 0 {
 		f.known |= knownAddresses
-		for _, a := range message.ParseAddresses(f.Value()) {
+		found := message.ParseAddresses(f.Value())
+		f.addresses = make([]Address, 0, len(found))
+		for _, a := range found {
 			f.listed = true
 			if a.IsMailbox() {
 				f.addresses = append(f.addresses, NewAddress(a))
@@ -88,16 +94,23 @@ func (c *Call) WrapFields(wrap func(FieldSource) FieldSource) { c.fields = wrap(
 func headerFields(r *Run, name string) ([]*Field, error) {
 	if r.fieldsOf != r.msg {
 		if r.fieldsOf == nil && r.msg.HeaderCut() {
-			r.LogError(r.pos, "the header is too large; only the first %d bytes are looked at", message.MaxHeader)
+			r.LogError(r.pos, "the header is too large; only the first %d bytes are looked at, or %d lines",
+				message.MaxHeader, message.MaxHeaderLines)
 		}
 		r.fieldsOf, r.fields = r.msg, map[string][]*Field{}
 	}
-	list, ok := r.fields[name]
+	if list, ok := r.fields[name]; ok {
+		return list, r.Spend(64)
+	}
+	// Once for all spellings: a script may have many.
+	lower := strings.ToLower(name)
+	list, ok := r.fields[lower]
 	if !ok {
 		for f := range r.msg.Header(name) {
 			list = append(list, &Field{Field: f})
 		}
-		r.fields[name] = list
+		r.fields[lower] = list
 	}
-	return list, nil
+	r.fields[name] = list
+	return list, r.Spend(64 + 16*len(r.msg.Fields()))
 }

@@ -49,18 +49,20 @@ func (s *Str) Eval(r *Run) string {
 	case len(s.parts) == 1:
 		return s.parts[0].Value(r)
 	}
-	var b strings.Builder
+	var few [8]string
+	all, size := few[:0], 0
 	for _, p := range s.parts {
-		if b.Len() > maxValue {
+		if size > maxValue {
 			break
 		}
+		v := p.Literal
 		if p.Value != nil {
-			b.WriteString(p.Value(r))
-		} else {
-			b.WriteString(p.Literal)
+			v = p.Value(r)
 		}
+		all, size = append(all, v), size+len(v)
 	}
-	return b.String()
+	_ = r.Spend(size) // the step after it tells
+	return strings.Join(all, "")
 }
 
 // Strs is a string-list argument.
@@ -78,11 +80,23 @@ func (l Strs) Const() ([]string, bool) {
 	return out, true
 }
 
-// Eval gives the values.
+// maxValues bounds the bytes of a list's strings with variables together.
+const maxValues = 16 << 20
+
+// Eval gives the values. The run ends where they are too large.
 func (l Strs) Eval(r *Run) []string {
-	out := make([]string, len(l))
+	out, size := make([]string, len(l)), 0
 	for i, s := range l {
 		out[i] = s.Eval(r)
+		if s.parts == nil {
+			continue
+		}
+		if size += len(out[i]); size > maxValues {
+			if r.over == nil {
+				r.over = r.resource("the strings of a list are larger than %d bytes together", maxValues)
+			}
+			break
+		}
 	}
 	return out
 }

@@ -69,6 +69,9 @@ func compileAddress(c *engine.Call) (engine.Cond, error) {
 // RFC 5228 section 5.1 leaves it open).
 func matchAddresses(r *engine.Run, x *engine.Matching, part *engine.AddressPart, f *engine.Field) error {
 	list, listed := f.Addresses()
+	if err := r.Spend(len(f.Value())); err != nil {
+		return err
+	}
 	for i := range list {
 		if v, ok := part.Part(r, &list[i]); ok {
 			if err := x.Value(v); err != nil {

@@ -142,6 +142,9 @@ func compileAddheader(c *engine.Call) (engine.Op, error) {
 			return r.Fail(c.Pos, "addheader action: %w", err)
 		}
 		m, f := r.Message(), message.NewField(name, foldInValue.ReplaceAllString(text, " "))
+		if err := r.Spend(workOfEdit(m)); err != nil {
+			return err
+		}
 		if last {
 			r.SetMessage(m.WithFields(append(slices.Clone(m.Fields()), f)))
 		} else {
@@ -151,6 +154,9 @@ func compileAddheader(c *engine.Call) (engine.Op, error) {
 		return nil
 	}, nil
 }
+
+// workOfEdit is how much a new header costs.
+func workOfEdit(m *message.Message) int { return int(m.Size()-m.BodySize()) + 64*len(m.Fields()) }
 
 // foldInValue is a line break in a value: a fold of the field's author, which
 // stands for one space (RFC 5322 section 2.2.3).
@@ -212,7 +218,10 @@ func deleteFields(r *engine.Run, name string, index uint64, last bool,
 	for range r.Message().Header(name) {
 		total++
 	}
-	var kept []message.Field
+	if err := r.Spend(workOfEdit(r.Message())); err != nil {
+		return err
+	}
+	kept := make([]message.Field, 0, len(fields))
 	for _, f := range fields {
 		if !strings.EqualFold(f.Name, name) {
 			kept = append(kept, f)

@@ -92,6 +92,9 @@ func (l *partLoop) run(r *engine.Run, block engine.Block) error {
 		p = nextPart(top, top)
 	}
 	for p != nil {
+		if err := r.Spend(64); err != nil {
+			return err
+		}
 		if err := r.AtPart(p, func() error { return block.Run(r) }); err != nil {
 			return err
 		}

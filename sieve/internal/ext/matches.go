@@ -9,6 +9,13 @@ var _ = engine.Register(&engine.Extension{
 		Check: engine.NeedsSubstrings,
 		Key: func(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
 			p := &wildcard{sections: parseWildcard(key), comparator: u.Comparator}
+			for _, s := range p.sections {
+				n := 16
+				for _, piece := range s {
+					n += 1 + len(piece.literal)
+				}
+				p.work = append(p.work, n)
+			}
 			return p.match, nil
 		},
 	}},
@@ -17,6 +24,7 @@ var _ = engine.Register(&engine.Extension{
 // wildcard is a compiled pattern: sections of pieces, a "*" between each two.
 type wildcard struct {
 	sections   [][]piece
+	work       []int // of looking for each at one place
 	comparator *engine.Comparator
 }
 
@@ -73,7 +81,7 @@ func (w *wildcard) match(r *engine.Run, value string) bool {
 		ok = end == len(value)
 	}
 	for i := 1; i <= last; i++ {
-		if end, ok = w.after(value, end, i, collect, &found); !ok {
+		if end, ok = w.after(r, value, end, i, collect, &found); !ok {
 			return false
 		}
 	}
@@ -85,7 +93,7 @@ func (w *wildcard) match(r *engine.Run, value string) bool {
 
 // after matches the i-th section behind a "*" that begins at from: at the first
 // place where it fits; the last one at the end of the value.
-func (w *wildcard) after(value string, from, i int, collect bool, found *[]string) (int, bool) {
+func (w *wildcard) after(r *engine.Run, value string, from, i int, collect bool, found *[]string) (int, bool) {
 	last := i == len(w.sections)-1
 	if last && len(w.sections[i]) == 0 {
 		if collect {
@@ -95,11 +103,15 @@ func (w *wildcard) after(value string, from, i int, collect bool, found *[]strin
 	}
 	mark := len(*found)
 	for at := from; at <= len(value); at++ {
+		if r.Spend(w.work[i]) != nil {
+			return 0, false
+		}
 		if first := w.sections[i]; len(first) > 0 && !first[0].any {
 			n, _ := w.comparator.Index(value[at:], first[0].literal)
 			if n < 0 {
 				return 0, false
 			}
+			_ = r.Spend(n) // told of at the next place
 			at += n
 		}
 		if collect {

@@ -45,6 +45,17 @@ func (d Diagnostic) String() string {
 // Diagnostics are findings in the order they were made.
 type Diagnostics []Diagnostic
 
+// MaxFindings is how many findings are kept of one script, or of one run.
+const MaxFindings = 1000
+
+// Add adds a finding. Beyond MaxFindings only the first error is kept: what has an
+// error must never look as if it had none.
+func (ds *Diagnostics) Add(d Diagnostic) {
+	if len(*ds) < MaxFindings || d.Severity == Error && !ds.HasErrors() {
+		*ds = append(*ds, d)
+	}
+}
+
 // HasErrors tells whether any of them is an Error.
 func (ds Diagnostics) HasErrors() bool { return ds.Count(Error) > 0 }
 

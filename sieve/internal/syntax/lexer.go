@@ -125,7 +125,7 @@ func (l *lexer) skip() {
 func (l *lexer) here() Pos { return Pos{Line: l.line, Col: l.at - l.start + 1} }
 
 func (l *lexer) report(p Pos, s Severity, format string, args ...any) {
-	l.diags = append(l.diags, Diagnostic{Script: l.name, Pos: p, Severity: s, Text: fmt.Sprintf(format, args...)})
+	l.diags.Add(Diagnostic{Script: l.name, Pos: p, Severity: s, Text: fmt.Sprintf(format, args...)})
 }
 
 func (l *lexer) errorf(format string, args ...any) { l.report(l.here(), Error, format, args...) }
