@@ -96,7 +96,7 @@ func TestCheckAsSievec(t *testing.T) {
 	p, d, s := newPigeonhole(t), newDovetail(t), seed(t)
 	caps := shared(d, capabilities)
 	var accepted, refused []string
-	for i := range amount(t, 2000) {
+	for i := range amount(t, 1500) {
 		r := newRandom(s+2, i)
 		script := shortScript(r, caps)
 		if !r.one(6) {

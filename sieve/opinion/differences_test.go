@@ -33,14 +33,14 @@ func recognise(list []difference, d *disagreement) string {
 
 var (
 	// A quoted string with both wildcards.
-	bothWildcards   = regexp.MustCompile(`"[^"]*\?[^"]*\*|"[^"]*\*[^"]*\?`)
+	bothWildcards   = regexp.MustCompile(`(?i)"[^"]*(\?|3f)[^"]*(\*|2a)|"[^"]*(\*|2a)[^"]*(\?|3f)`)
 	bodyTest        = regexp.MustCompile(`(?i)\bbody\b`)
 	addressTest     = regexp.MustCompile(`(?i)\baddress\b`)
 	hasflagTest     = regexp.MustCompile(`(?i)\bhasflag\b`)
 	deleteCount     = regexp.MustCompile(`(?i)\bdeleteheader (?:[^;"]|"[^"]*")*:count`)
-	addedAddress    = regexp.MustCompile(`(?i)\baddheader (?:[^;"]|"[^"]*")*"To"`)
 	dateIndex       = regexp.MustCompile(`(?i)\bdate [^\n]*:index`)
 	sizeTest        = regexp.MustCompile(`(?i)\bsize\b`)
+	partial         = regexp.MustCompile(`:contains|:matches|:value|:regex|numeric`)
 	lineEnd         = regexp.MustCompile(`\n`)
 	edits           = regexp.MustCompile(`(?i)\b(add|delete)header\b`)
 	unknownEncoding = regexp.MustCompile(`\?=\s+=\?utf-8\?x\?`)
@@ -106,10 +106,10 @@ var pigeonholeDifferences = []difference{
 		},
 	},
 	{
-		name:   "deleteheader of no name",
+		name:   "header edits of no name",
 		script: `require "editheader"; deleteheader "";`,
 		is: func(d *disagreement) bool {
-			return d.ours.failed == "compile" && (strings.Contains(d.ours.said, "deleteheader command: specified field name") ||
+			return d.ours.failed == "compile" && (strings.Contains(d.ours.said, "header command: specified field name `' is invalid") ||
 				strings.Contains(d.ours.said, "the deleteheader command expects a string as argument 1 (field-name)"))
 		},
 	},
@@ -147,9 +147,9 @@ var pigeonholeDifferences = []difference{
 		is: func(d *disagreement) bool { return d.field(nil, foldedAtStart) },
 	},
 	{
-		name: "addresses that are none, folded or added", script: `if address :all "to" "<anna>" { discard; }`, message: "To: \n <anna>\n\n",
+		name: "addresses that are none, folded or edited", script: `if address :all "to" "<anna>" { discard; }`, message: "To: \n <anna>\n\n",
 		is: func(d *disagreement) bool {
-			return addressTest.MatchString(d.script) && (d.field(addressNames, lineEnd) || addedAddress.MatchString(d.script))
+			return addressTest.MatchString(d.script) && (d.field(addressNames, lineEnd) || edits.MatchString(d.script))
 		},
 	},
 	{
@@ -162,7 +162,7 @@ var pigeonholeDifferences = []difference{
 		name:   "parts of system flags in hasflag",
 		script: `require "imap4flags"; setflag "\\flagged"; if hasflag :contains "\\fl" { discard; }`,
 		is: func(d *disagreement) bool {
-			return hasflagTest.MatchString(d.script) && !d.has(":is") && d.has(`\\`)
+			return hasflagTest.MatchString(d.script) && partial.MatchString(d.script) && d.has(`\\`)
 		},
 	},
 	{
@@ -191,7 +191,7 @@ var pigeonholeDifferences = []difference{
 				if strings.HasPrefix(line, "keep") {
 					return ""
 				}
-				return strings.TrimSuffix(line, " :copy")
+				return strings.TrimSuffix(validFlags(strings.TrimSuffix(line, " :copy")), " ")
 			})
 		},
 	},

@@ -32,7 +32,7 @@ type collector struct {
 }
 
 // maxShown disagreements are told of: one cause has many.
-const maxShown = 400
+const maxShown = 8
 
 func (c *collector) add(t *testing.T, list []difference, found ...*disagreement) {
 	t.Helper()
