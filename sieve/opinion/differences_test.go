@@ -43,7 +43,7 @@ var (
 	partial         = regexp.MustCompile(`:contains|:matches|:value|:regex|numeric`)
 	lineEnd         = regexp.MustCompile(`\n`)
 	edits           = regexp.MustCompile(`(?i)\b(add|delete)header\b`)
-	unknownEncoding = regexp.MustCompile(`\?=\s+=\?utf-8\?x\?`)
+	unknownEncoding = regexp.MustCompile(`\?=\s+=\?`)
 	foldedAtStart   = regexp.MustCompile(`^ *\n`)
 )
 
@@ -114,7 +114,7 @@ var pigeonholeDifferences = []difference{
 		},
 	},
 	{
-		name:    "white space before a word of unknown encoding",
+		name:    "white space before what is no encoded word",
 		script:  `if header :is "subject" "a =?utf-8?x?abc?=" { discard; }`,
 		message: "Subject: =?utf-8?q?a?= =?utf-8?x?abc?=\n\n",
 		is:      func(d *disagreement) bool { return d.field(nil, unknownEncoding) },
@@ -211,7 +211,7 @@ func validFlags(line string) string {
 	}
 	head := "store " + quoted
 	words := slices.DeleteFunc(strings.Fields(line[len(head):]), func(w string) bool {
-		return strings.ContainsAny(w, `(){%*"]?`) || !isASCII(w)
+		return strings.ContainsAny(w, `(){%*"]?`) || !isASCII(w) || strings.Contains(w[1:], `\`)
 	})
 	return head + " " + strings.Join(words, " ")
 }

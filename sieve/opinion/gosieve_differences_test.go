@@ -61,6 +61,11 @@ var goSieveDifferences = []difference{
 		is:     func(d *disagreement) bool { return variableName.MatchString(d.script) },
 	},
 	{
+		name:   "? and line ends",
+		script: `require "body"; if body :raw :matches "body??" { discard; }`,
+		is:     func(d *disagreement) bool { return bodyTest.MatchString(d.script) && d.has(":matches") && d.has("?") },
+	},
+	{
 		name:    "text without a character set",
 		script:  `require "body"; if body :text :contains "ü" { discard; }`,
 		message: "Subject: x\n\nfür\n",
