@@ -6,14 +6,15 @@
 // session of its own, as the user, in "/", with an environment of at most HOME,
 // USER, SENDER, RECIPIENT, ORIG_RECIPIENT and HOST. It gets a message or a string
 // on standard input with CRLF or LF line ends, and must end within a time
-// limit; past that its whole process group is killed.
+// limit; past that all processes of its session are killed. What it leaves behind
+// there when it ends by itself is killed half a second later.
 //
 // Only the exit status says how it went. A program that ends with status 0
 // without having read all its input has succeeded: small messages vanish
 // unread in the pipe's buffer anyhow, so anything else would depend on the size
 // of the mail. Result.Unread tells a caller who would lose the message by it.
 //
-// Known limit: a child that leaves the program's session survives the time limit.
+// A child that makes a session of its own (setsid) is a daemon, and lives on.
 package program
 
 import (
@@ -38,7 +39,8 @@ const DefaultMaxOutput = 64 << 20
 // MaxStderr bounds the bytes of standard error that Result.Stderr holds.
 const MaxStderr = 4096
 
-// pipeDelay is how long a descendant of an ended program may hold its output open.
+// pipeDelay is how long a descendant of an ended program may live on, and one that
+// has left its session may hold its output open.
 const pipeDelay = 500 * time.Millisecond
 
 var (
@@ -116,7 +118,10 @@ func (r *Runner) Run(ctx context.Context, job Job) (Result, error) {
 		input = &tracked{r: newEOLReader(job.Input, !r.LF), fail: kill}
 		cmd.Stdin = input
 	}
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		endSession(ctx, cmd.Process.Pid)
+		err = cmd.Wait()
+	}
 	res := Result{Stderr: stderr.String(), Unread: input != nil && !input.done}
 	res.Status, err = outcome(ctx, job.Name, err)
 	return res, err

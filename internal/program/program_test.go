@@ -144,12 +144,96 @@ func wantDead(t *testing.T, out string) {
 	}
 }
 
-func TestChildThatKeepsTheOutputOpen(t *testing.T) {
-	r := programs(t, map[string]string{"daemon": `sleep 5 & echo started`})
-	var out bytes.Buffer
-	res, err := r.Run(context.Background(), Job{Name: "daemon", Output: &out})
-	if err != nil || res.Status != 0 || out.String() != "started\n" {
-		t.Errorf("%+v, %v, output %q", res, err, out.String())
+// What a program leaves behind is killed, in whatever process group it is, and what
+// it writes right after the program's end is taken; a daemon lives on.
+func TestChildrenLeftBehind(t *testing.T) {
+	r := programs(t, map[string]string{
+		"quiet":  `sleep 600 >/dev/null 2>&1 & echo $!`,
+		"open":   `sleep 600 & echo $!`,
+		"group":  `set -m; sleep 600 >/dev/null 2>&1 & echo $!`,
+		"stop":   `sleep 600 & kill -STOP $!; echo $!`,
+		"hup":    `trap "" HUP TERM INT; sleep 600 & echo $!`,
+		"late":   `{ sleep 0.1; echo late; } &`,
+		"daemon": `setsid sleep 600 >/dev/null 2>&1 & echo $!`,
+	})
+	for _, name := range []string{"quiet", "open", "group", "stop", "hup", "late", "daemon"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			res, err := r.Run(context.Background(), Job{Name: name, Output: &out})
+			if err != nil || res.Status != 0 {
+				t.Fatalf("%+v, %v, output %q", res, err, out.String())
+			}
+			switch name {
+			case "late":
+				if out.String() != "late\n" {
+					t.Errorf("output %q", out.String())
+				}
+			case "daemon":
+				pid, err := strconv.Atoi(strings.TrimSpace(out.String()))
+				if err != nil || syscall.Kill(pid, syscall.SIGKILL) != nil {
+					t.Errorf("the daemon is gone (%v)", err)
+				}
+			default:
+				wantDead(t, out.String())
+			}
+		})
+	}
+}
+
+// A program that goes wrong is ended, and the error has its name and the reason.
+func TestHostilePrograms(t *testing.T) {
+	r := programs(t, map[string]string{
+		"hang":     `sleep 600 & echo $!; wait`,
+		"groups":   `set -m; sleep 600 & echo $!; sleep 600`,
+		"deaf":     `trap "" TERM HUP INT PIPE; echo $$; while :; do sleep 1; done`,
+		"stdout":   `echo $$; sleep 0.2; exec yes`,
+		"stderr":   `echo $$; exec yes >&2`,
+		"close":    `echo $$; exec <&-; exec sleep 600`,
+		"segv":     `echo $$; kill -SEGV $$`,
+		"abort":    `sleep 600 & echo $!; kill -ABRT $$`,
+		"forks":    `echo $$; while :; do sleep 600 & done`,
+		"nonsense": `echo $$; exec /nonexistent/program`,
+	})
+	r.Timeout, r.MaxOutput = 500*time.Millisecond, 10_000
+	input := strings.Repeat("x", 1<<20)
+	for name, want := range map[string]string{
+		"hang": "timed out", "groups": "timed out", "deaf": "timed out", "stdout": "too much output", "stderr": "timed out",
+		"close": "timed out", "segv": "segmentation fault", "abort": "abort", "forks": "timed out", "nonsense": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name != "forks" { // which needs the machine for itself
+				t.Parallel()
+			}
+			var out bytes.Buffer
+			res, err := r.Run(context.Background(), Job{Name: name, Output: &out, Input: strings.NewReader(input)})
+			switch {
+			case want == "":
+				if err != nil || res.Status != 127 || !strings.Contains(res.Stderr, "/nonexistent/program") {
+					t.Errorf("%+v, %v", res, err)
+				}
+			case err == nil || !strings.Contains(err.Error(), strconv.Quote(name)) || !strings.Contains(err.Error(), want):
+				t.Errorf("error %v, want %q", err, want)
+			}
+			if out.Len() > 10_000 || len(res.Stderr) > MaxStderr {
+				t.Errorf("%d bytes of output, %d of errors", out.Len(), len(res.Stderr))
+			}
+			first, _, _ := strings.Cut(out.String(), "\n")
+			wantDead(t, first)
+			if pid, _ := strconv.Atoi(first); len(members(pid)) > 0 {
+				t.Errorf("processes are left: %v", members(pid))
+			}
+		})
+	}
+}
+
+func TestSessionOf(t *testing.T) {
+	for stat, want := range map[string]int{
+		"12 (sh) S 1 12 34 0": 34, "12 (a) R 1 2) S 3 4 5 0": 5, "12 (sh) Z 1 12 34 0": 0, "": 0, "12 (sh) S 1": 0, "12 (sh) S 1 2 x": 0,
+	} {
+		if got, alive := sessionOf([]byte(stat)); alive != (want != 0) || alive && got != want {
+			t.Errorf("%q: %d, %v", stat, got, alive)
+		}
 	}
 }
 
