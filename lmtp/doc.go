@@ -9,8 +9,8 @@
 // (RFC 6152), SMTPUTF8 (RFC 6531), SIZE (RFC 1870), CHUNKING (RFC 3030, without
 // BINARYMIME), STARTTLS (RFC 3207) where a certificate is set, and Postfix's
 // XCLIENT for trusted peers. The DSN parameters ORCPT, NOTIFY, RET and ENVID
-// (RFC 3461) and AUTH (RFC 4954) are taken though not offered. The words of the
-// replies are those of Dovecot's LMTP server.
+// (RFC 3461), BY (RFC 2852) and AUTH (RFC 4954) are taken though not offered, for
+// scripts to ask about. The words of the replies are those of Dovecot's LMTP server.
 //
 // After DATA there is one reply for each RCPT that was answered 250, in their
 // order. A recipient that was given twice gets two replies and one copy.

@@ -3,7 +3,10 @@ package lmtp
 import (
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"dovetail/internal/message"
 )
 
 // badReply is the reply to a command that cannot be understood or done.
@@ -52,6 +55,8 @@ func (tx *Transaction) setParam(param string) *badReply {
 		ok = tx.Ret == "FULL" || tx.Ret == "HDRS"
 	case "ENVID":
 		tx.EnvID, ok = decodeXtext(value)
+	case "BY":
+		tx.By, ok = parseBy(value, time.Now())
 	default:
 		return &badReply{555, "5.5.4 Unsupported parameter of MAIL"}
 	}
@@ -76,9 +81,7 @@ func parseRcpt(arg string) (Recipient, *badReply) {
 		name, value, _ := strings.Cut(param, "=")
 		switch strings.ToUpper(name) {
 		case "ORCPT":
-			kind, address, typed := strings.Cut(value, ";")
-			rcpt.OrigTo, ok = decodeXtext(address)
-			ok = ok && typed && kind != ""
+			ok = rcpt.setORcpt(value)
 		case "NOTIFY":
 			rcpt.Notify, ok = strings.ToUpper(value), isText(value) && value != ""
 		default:
@@ -89,6 +92,58 @@ func parseRcpt(arg string) (Recipient, *badReply) {
 		}
 	}
 	return rcpt, nil
+}
+
+// setORcpt takes the value of ORCPT (RFC 3461 section 4.2). Addresses of mail have
+// the type rfc822, or utf-8 (RFC 6533 section 3).
+func (r *Recipient) setORcpt(value string) bool {
+	kind, encoded, typed := strings.Cut(value, ";")
+	address, ok := decodeXtext(encoded)
+	if !ok || !typed || kind == "" || !isText(kind) {
+		return false
+	}
+	r.ORcpt = kind + ";" + address
+	if strings.EqualFold(kind, "rfc822") || strings.EqualFold(kind, "utf-8") {
+		r.OrigTo = address
+	}
+	return true
+}
+
+// parseBy takes the value of BY, given at a time (RFC 2852 section 4):
+//
+//	by-value = by-time ";" by-mode [by-trace]
+//	by-time = ["-" / "+"] 1*9digit
+//	by-mode = "N" / "R"
+//	by-trace = "T"
+//
+// With R the time must be positive.
+func parseBy(value string, now time.Time) (*message.DeliverBy, bool) {
+	number, mode, ok := strings.Cut(value, ";")
+	digits := strings.TrimPrefix(strings.TrimPrefix(number, "-"), "+")
+	if !ok || len(digits) > 9 || len(number)-len(digits) > 1 {
+		return nil, false
+	}
+	seconds, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil {
+		return nil, false
+	}
+	in := time.Duration(seconds) * time.Second
+	if number[0] == '-' {
+		in = -in
+	}
+	by := &message.DeliverBy{Time: now.Add(in)}
+	switch strings.ToUpper(mode) {
+	case "N":
+	case "NT":
+		by.Trace = true
+	case "R":
+		by.Return = true
+	case "RT":
+		by.Return, by.Trace = true, true
+	default:
+		return nil, false
+	}
+	return by, !by.Return || in > 0
 }
 
 // parsePath takes a path in angle brackets off the front of arg, after keyword,

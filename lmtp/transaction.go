@@ -40,6 +40,8 @@ type Transaction struct {
 	Ret      string // MAIL RET=: "FULL", "HDRS" or "" (RFC 3461 section 4.3)
 	EnvID    string // MAIL ENVID=, decoded (RFC 3461 section 4.4)
 
+	By *message.DeliverBy // MAIL BY=; nil when not given (RFC 2852 section 4)
+
 	Recipients []Recipient      // those accepted, each address once
 	Message    *message.Message // nil until Deliver
 }
@@ -48,7 +50,8 @@ type Transaction struct {
 type Recipient struct {
 	ID      string // the transaction's, with ":R2" and so forth from the second recipient on
 	Address string // RCPT TO as given, without angle brackets and source route
-	OrigTo  string // address of ORCPT=, decoded, without its type; "" when not given (RFC 3461 section 4.2)
+	ORcpt   string // ORCPT=, decoded, with its type: "rfc822;user@example.org"; "" when not given (RFC 3461 section 4.2)
+	OrigTo  string // its address where the type is one of mail; else ""
 	Notify  string // NOTIFY= as given (RFC 3461 section 4.1)
 
 	Accepted any // what Accept returned

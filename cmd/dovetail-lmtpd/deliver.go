@@ -15,17 +15,14 @@ func (d deliverer) Accept(ctx context.Context, tx *lmtp.Transaction, rcpt lmtp.R
 	if err != nil {
 		return nil, err
 	}
-	r.ID, r.Notify = rcpt.ID, rcpt.Notify
-	if rcpt.OrigTo != "" {
-		r.ORcpt = "rfc822;" + rcpt.OrigTo
-	}
+	r.ID, r.Notify, r.ORcpt = rcpt.ID, rcpt.Notify, rcpt.ORcpt
 	return r, nil
 }
 
 func (d deliverer) Deliver(ctx context.Context, tx *lmtp.Transaction) []error {
 	t := &delivery.Transaction{
 		ID: tx.ID, Helo: tx.Client.Helo, Protocol: tx.Protocol, From: tx.From, Auth: tx.Auth,
-		Ret: tx.Ret, EnvID: tx.EnvID,
+		Ret: tx.Ret, EnvID: tx.EnvID, By: tx.By,
 		Message: tx.Message, Trace: true,
 	}
 	for _, rcpt := range tx.Recipients {

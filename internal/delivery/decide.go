@@ -97,7 +97,7 @@ func (d *Deliverer) run(ctx context.Context, chain *Chain, u *userdb.User, j *Jo
 func (d *Deliverer) job(tx *Transaction, r *Recipient, store mailstore.Store, m *message.Message) Job {
 	env := message.Envelope{
 		From: tx.From, To: r.Address, OrigTo: orElse(r.OrigTo, r.Address), Auth: tx.Auth,
-		Notify: r.Notify, ORcpt: r.ORcpt, Ret: tx.Ret, EnvID: tx.EnvID,
+		Notify: r.Notify, ORcpt: r.ORcpt, Ret: tx.Ret, EnvID: tx.EnvID, By: tx.By,
 	}
 	return Job{
 		Store: store, Owner: ownerOf(r.User), User: r.User.Name, Default: r.Mailbox, UserEmail: d.Settings.UserEmail,

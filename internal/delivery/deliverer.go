@@ -76,11 +76,12 @@ type Recipient struct {
 // Transaction is one message with its envelope.
 type Transaction struct {
 	ID         string
-	Helo       string // name the client gave, "" when unknown
-	Protocol   string // for the Received field, e.g. LMTP
-	From       string // "" is the null sender
-	Auth       string // MAIL AUTH=
-	Ret, EnvID string // MAIL RET= and ENVID=
+	Helo       string             // name the client gave, "" when unknown
+	Protocol   string             // for the Received field, e.g. LMTP
+	From       string             // "" is the null sender
+	Auth       string             // MAIL AUTH=
+	Ret, EnvID string             // MAIL RET= and ENVID=
+	By         *message.DeliverBy // MAIL BY=; nil when not given
 	Recipients []*Recipient
 	Message    *message.Message
 	Trace      bool // add Return-Path, Delivered-To and Received
