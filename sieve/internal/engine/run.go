@@ -41,6 +41,7 @@ type Run struct {
 	log      syntax.Diagnostics
 	fields   map[string][]*Field // header fields looked at, by name
 	fieldsOf *message.Message    // whose they are
+	held     int                 // how many
 	part     *message.Part       // that a loop over parts has reached
 	limited  bool                // that the structure is not whole was logged
 }

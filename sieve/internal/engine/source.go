@@ -89,6 +89,10 @@ func (c *Call) Fields() FieldSource {
 // WrapFields puts a source made of the present one in its place.
 func (c *Call) WrapFields(wrap func(FieldSource) FieldSource) { c.fields = wrap(c.Fields()) }
 
+// manyFields is how many fields a run keeps before it takes care to keep none of
+// them twice, for names in different spellings.
+const manyFields = 1000
+
 // headerFields gives the fields of the message's header, first to last. They
 // are looked for once per name and message.
 func headerFields(r *Run, name string) ([]*Field, error) {
@@ -97,20 +101,21 @@ func headerFields(r *Run, name string) ([]*Field, error) {
 			r.LogError(r.pos, "the header is too large; only the first %d bytes are looked at, or %d lines",
 				message.MaxHeader, message.MaxHeaderLines)
 		}
-		r.fieldsOf, r.fields = r.msg, map[string][]*Field{}
+		r.fieldsOf, r.fields, r.held = r.msg, map[string][]*Field{}, 0
 	}
 	if list, ok := r.fields[name]; ok {
 		return list, r.Spend(64)
 	}
-	// Once for all spellings: a script may have many.
-	lower := strings.ToLower(name)
-	list, ok := r.fields[lower]
+	if r.held > manyFields { // once for all spellings
+		name = strings.ToLower(name)
+	}
+	list, ok := r.fields[name]
 	if !ok {
 		for f := range r.msg.Header(name) {
 			list = append(list, &Field{Field: f})
 		}
-		r.fields[lower] = list
+		r.fields[name] = list
+		r.held += len(list)
 	}
-	r.fields[name] = list
 	return list, r.Spend(64 + 16*len(r.msg.Fields()))
 }
