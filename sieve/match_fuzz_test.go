@@ -22,7 +22,7 @@ func FuzzMatch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value, key string) {
 		if len(value) > 200 || len(key) > 50 || value != strings.Trim(value, " ") || strings.Contains(value, "=?") || !printable(value) || !printable(key) {
-			t.Skip()
+			return
 		}
 		fold := strings.ToLower
 		for test, want := range map[string]bool{

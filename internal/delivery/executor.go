@@ -75,7 +75,6 @@ type Job struct {
 	notices  []*action.Notify
 	dropped  bool // an action other than a redirect cancels the implicit keep
 	pending  []mailstore.Pending
-	relies   []mailstore.Pending // of other jobs, whose file ours is a link to
 	received time.Time
 }
 
@@ -241,9 +240,8 @@ func (x *Executor) prepareAll(ctx context.Context, j *Job, stores []*action.Stor
 			Mailbox: s.Mailbox, Flags: s.Flags, Create: s.Create || x.AutoCreate,
 			Subscribe: x.AutoSubscribe, Received: j.received,
 		}
-		if first := shared[key]; x.Hardlinks && first != nil {
-			d.Share = first
-			j.relies = append(j.relies, first)
+		if x.Hardlinks {
+			d.Share = shared[key]
 		}
 		p, err := j.Store.Prepare(ctx, s.Message, d)
 		if err != nil {
@@ -262,8 +260,9 @@ func (x *Executor) prepareAll(ctx context.Context, j *Job, stores []*action.Stor
 	return nil
 }
 
-// flush makes durable what all jobs have written, together where it works, else
-// job by job, so that one bad file fails only the recipients that rely on it.
+// flush makes durable what all jobs have written. When it fails, every job that
+// has written something fails: a write error is reported once, so asking again,
+// job by job, would say that all is well.
 func (x *Executor) flush(ctx context.Context, jobs []*Job) {
 	var all []fsx.File
 	for _, j := range jobs {
@@ -276,15 +275,10 @@ func (x *Executor) flush(ctx context.Context, jobs []*Job) {
 	if err == nil {
 		return
 	}
-	errs := make([]error, len(jobs))
-	for i, j := range jobs {
-		errs[i] = err
-		if len(jobs) > 1 {
-			errs[i] = x.Flush(ctx, append(unsynced(j.pending), unsynced(j.relies)...))
+	for _, j := range jobs {
+		if len(j.pending) > 0 {
+			j.fail(err)
 		}
-	}
-	for i, j := range jobs {
-		j.fail(errs[i])
 	}
 }
 
@@ -297,7 +291,6 @@ func unsynced(pending []mailstore.Pending) []fsx.File {
 }
 
 func (j *Job) publish() error {
-	j.relies = nil
 	for _, p := range j.pending {
 		if err := p.Publish(); err != nil {
 			return err

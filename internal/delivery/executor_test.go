@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -259,5 +261,56 @@ func TestRejection(t *testing.T) {
 	newExecutor(out).Execute(t.Context(), []*Job{j})
 	if len(out.sent) != 1 || j.Outcome.Err != nil || len(j.Outcome.Warnings) != 1 {
 		t.Errorf("the null sender got mail: %+v, %+v", out.sent, j.Outcome)
+	}
+}
+
+// dirty is a store whose deliveries have a file to be flushed.
+type dirty struct {
+	*mem.Store
+	file fsx.File
+}
+
+type dirtyPending struct {
+	mailstore.Pending
+	file fsx.File
+}
+
+func (s dirty) Prepare(ctx context.Context, m *message.Message, d mailstore.Delivery) (mailstore.Pending, error) {
+	p, err := s.Store.Prepare(ctx, m, d)
+	return dirtyPending{p, s.file}, err
+}
+
+func (p dirtyPending) Unsynced() []fsx.File { return []fsx.File{p.file} }
+
+// The kernel reports a write error once: a flush that failed must not be asked again.
+func TestFailedFlushIsFinal(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for failing := 1; failing <= 2; failing++ { // the data, the names
+		calls := 0
+		x := newExecutor(nil)
+		x.Flush = func(context.Context, []fsx.File) error {
+			if calls++; calls == failing {
+				return syscall.EIO
+			}
+			return nil
+		}
+		var jobs []*Job
+		for range 3 {
+			jobs = append(jobs, &Job{Store: dirty{mem.New(), file}, Original: original, Keep: &action.Store{Message: original}})
+		}
+		jobs = append(jobs, &Job{Store: mem.New(), Original: original, Actions: []action.Action{&action.Discard{}}})
+		x.Execute(t.Context(), jobs)
+		for i, j := range jobs[:3] {
+			if n := len(j.Store.(dirty).Messages("INBOX")); j.Outcome.Err == nil || n != 0 {
+				t.Errorf("flush %d failed: job %d has the answer %v and %d messages", failing, i, j.Outcome.Err, n)
+			}
+		}
+		if jobs[3].Outcome.Err != nil {
+			t.Errorf("a job without files failed: %v", jobs[3].Outcome.Err)
+		}
 	}
 }
