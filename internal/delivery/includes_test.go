@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dovetail/internal/message"
+	"dovetail/internal/peer"
 	"dovetail/internal/userdb"
 	"dovetail/sieve"
 	"dovetail/sieve/action"
@@ -153,9 +154,7 @@ func TestIncludesOfNobody(t *testing.T) {
 
 // Personal scripts are read with the user's rights, the site's with its own.
 func TestIncludesWithRights(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root")
-	}
+	peer.Need(t, peer.Root)
 	s, u := newIncludes(t)
 	u.UID, u.GID = 65534, 65534
 	chain := func() *Chain {
