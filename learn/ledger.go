@@ -1,0 +1,39 @@
+package learn
+
+import (
+	"context"
+	"time"
+)
+
+// Ledger remembers what back ends were taught. It is safe for concurrent use by
+// several processes. An error means that nothing is known.
+type Ledger interface {
+	// Taught gives the entries of those hashes that have one.
+	Taught(ctx context.Context, backend, user string, hashes []Hash) (map[Hash]Entry, error)
+	// Write makes the entries durable, all or none, in place of older ones.
+	Write(ctx context.Context, backend, user string, entries []Entry) error
+	// Open gives all entries with an intent of the back end, by user, in the order in which
+	// they were written.
+	Open(ctx context.Context, backend string) (map[string][]Entry, error)
+	// Count tells how many messages each back end knows in each class, over all users.
+	Count(ctx context.Context) ([]Count, error)
+	// Forget takes away entries that were last written before that time.
+	Forget(ctx context.Context, before time.Time) (int, error)
+}
+
+// Entry is what a back end knows of a message, for one user.
+type Entry struct {
+	Hash  Hash
+	Class Class // None: nothing yet
+	// Intent is the class that was about to be taught; None: nothing is open.
+	Intent Class
+	Mark   string // the Settler's, with the intent
+	At     time.Time
+}
+
+// Count is a number of messages.
+type Count struct {
+	Backend string
+	Class   Class
+	N       int
+}
