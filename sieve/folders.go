@@ -14,19 +14,19 @@ import (
 // nobody in particular; "" is a folder without scripts.
 type Folders struct{ Personal, Global string }
 
-// Script is Source's.
-func (f Folders) Script(at Location, name string) ([]byte, error) {
+// Script is Source's. Findings have the path of the file.
+func (f Folders) Script(at Location, name string) (file string, src []byte, err error) {
 	dir := f.Personal
 	if at == Global {
 		dir = f.Global
 	}
 	if dir == "" {
-		return nil, ErrNoScript
+		return "", nil, ErrNoScript
 	}
-	path := filepath.Join(dir, name+".sieve")
-	src, err := os.ReadFile(path)
+	file = filepath.Join(dir, name+".sieve")
+	src, err = os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, fmt.Errorf("%w: %s", ErrNoScript, path)
+		err = fmt.Errorf("%w: %s", ErrNoScript, file)
 	}
-	return src, err
+	return file, src, err
 }

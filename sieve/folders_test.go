@@ -19,17 +19,18 @@ func TestFolders(t *testing.T) {
 		}
 	}
 	for at, want := range map[Location]string{Personal: "keep;", Global: "discard;"} {
-		if got, err := f.Script(at, "a"); string(got) != want || err != nil {
-			t.Errorf("%s: %q, %v", at, got, err)
+		file, got, err := f.Script(at, "a")
+		if string(got) != want || err != nil || filepath.Base(file) != "a.sieve" {
+			t.Errorf("%s: %s, %q, %v", at, file, got, err)
 		}
-		if _, err := f.Script(at, "b"); !errors.Is(err, ErrNoScript) {
+		if _, _, err := f.Script(at, "b"); !errors.Is(err, ErrNoScript) {
 			t.Errorf("%s: %v", at, err)
 		}
-		if _, err := (Folders{}).Script(at, "a"); !errors.Is(err, ErrNoScript) {
+		if _, _, err := (Folders{}).Script(at, "a"); !errors.Is(err, ErrNoScript) {
 			t.Errorf("no folder, %s: %v", at, err)
 		}
 	}
-	if _, err := (Folders{Personal: filepath.Join(f.Personal, "a.sieve")}).Script(Personal, "b"); !errors.Is(err, ErrNoScript) {
+	if _, _, err := (Folders{Personal: filepath.Join(f.Personal, "a.sieve")}).Script(Personal, "b"); !errors.Is(err, ErrNoScript) {
 		t.Errorf("a file as the folder: %v", err)
 	}
 }

@@ -64,11 +64,11 @@ type hostile struct {
 }
 
 // Script is Source's.
-func (h hostile) Script(_ Location, name string) ([]byte, error) {
+func (h hostile) Script(_ Location, name string) (string, []byte, error) {
 	if src, ok := h.scripts[name]; ok {
-		return []byte(src), nil
+		return name, []byte(src), nil
 	}
-	return nil, ErrNoScript
+	return name, nil, ErrNoScript
 }
 
 func (h hostile) test(t *testing.T) {

@@ -40,8 +40,9 @@ func newSieveCheck(flags *cli.Flags) *cobra.Command {
 and below it, indented, the line of the script, a caret at the place, and how it
 could be mended where that is known. Of a directory all *.sieve files below it
 are compiled. A script that another one includes is looked for in its folder, or
-with :global in sieve_global. Warnings tell of what compiles and may not do what was meant; with
--u also of mailboxes that the user does not have.
+with :global in sieve_global, and what is found in it is printed, too, once for
+all that include it. Warnings tell of what compiles and may not do what was meant;
+with -u also of mailboxes that the user does not have.
 
 Exit status: 0 (also with warnings), 1 when a script has an error, 66 when one
 cannot be read, 67 no such user, 78 when the configuration is broken.`,
@@ -99,15 +100,18 @@ func (o *checkOptions) check(w io.Writer, engine *sieve.Engine, global string, a
 	if err != nil {
 		return noInput(err)
 	}
-	broken := 0
+	broken, told := 0, map[lint.Finding]bool{}
 	for _, file := range files {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			return noInput(err)
 		}
 		o.Source = sieve.Folders{Personal: filepath.Dir(file), Global: global}
+		if o.Global {
+			o.Source = siteSource{o.Source}
+		}
 		findings := lint.Script(engine, file, src, o.Options)
-		if err := o.write(w, findings); err != nil {
+		if err := o.write(w, news(findings, told)); err != nil {
 			return err
 		}
 		if lint.HasErrors(findings) {
@@ -118,6 +122,34 @@ func (o *checkOptions) check(w io.Writer, engine *sieve.Engine, global string, a
 		return failed(fmt.Errorf("%d of %d scripts have errors", broken, len(files)))
 	}
 	return nil
+}
+
+// news gives the findings that were not told before: those in a script that others
+// include come with each of these.
+func news(findings []lint.Finding, told map[lint.Finding]bool) []lint.Finding {
+	var out []lint.Finding
+	for _, f := range findings {
+		key := f
+		key.Script = filepath.Clean(f.Script)
+		if !told[key] {
+			told[key] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// siteSource is for scripts of the site: the personal ones that they include are
+// each user's, and known when they run.
+type siteSource struct{ sieve.Source }
+
+// Script is sieve.Source's.
+func (s siteSource) Script(at sieve.Location, name string) (file string, src []byte, err error) {
+	file, src, err = s.Source.Script(at, name)
+	if at == sieve.Personal && errors.Is(err, sieve.ErrNoScript) {
+		err = sieve.ErrAtRun
+	}
+	return file, src, err
 }
 
 // finding is the object that --format json prints. Its keys are an interface.

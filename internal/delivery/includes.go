@@ -64,35 +64,33 @@ type includer struct {
 }
 
 // Script is sieve.Source's.
-func (i *includer) Script(at sieve.Location, name string) ([]byte, error) {
+func (i *includer) Script(at sieve.Location, name string) (file string, src []byte, err error) {
 	dir := i.folders.global
 	if at == sieve.Personal {
 		if dir = i.folders.personal; dir == "" {
 			i.open = true
-			return nil, sieve.ErrAtRun
+			return name, nil, sieve.ErrAtRun
 		}
 	}
 	if dir == "" {
-		return nil, sieve.ErrNoScript
+		return name, nil, sieve.ErrNoScript
 	}
 	d := dependency{path: filepath.Join(dir, name+".sieve"), at: at}
-	var src []byte
-	var err error
 	d.withRights(func() { src, d.id, err = i.cache.read(d.path) })
 	d.gone = missing(err)
 	i.deps = append(i.deps, d)
 	switch {
 	case d.gone:
-		return nil, sieve.ErrNoScript
+		return name, nil, sieve.ErrNoScript
 	case err != nil:
 		if !errors.As(err, new(errBroken)) && !errors.Is(err, fs.ErrPermission) {
 			i.err = fmt.Errorf("script %s: %w", d.path, err)
 		}
-		return nil, err
+		return name, nil, err
 	case at == sieve.Global && !i.plain:
 		src = i.cache.lastGood(d.path, src, i.folders)
 	}
-	return src, nil
+	return name, src, nil
 }
 
 // globalText is the text of a script of the site that others include.

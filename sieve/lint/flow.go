@@ -12,11 +12,13 @@ import (
 func unreachable(p *pass, name string, block []*syntax.Node) {
 	for i := range block[:max(0, len(block)-1)] {
 		next := block[i+1]
-		if ends(block, i) {
+		if p.ends(block, i, p.endsHere) {
 			text := fmt.Sprintf("never reached: the %s in line %d ends the script here", block[i].Name, block[i].Pos.Line)
 			switch block[i].Name {
 			case "break":
 				text = fmt.Sprintf("never reached: the break in line %d ends the loop here", block[i].Pos.Line)
+			case "include":
+				text = fmt.Sprintf("never reached: the script included in line %d always stops", block[i].Pos.Line)
 			case "else":
 				text = "never reached: all branches above end the script"
 			}
@@ -123,6 +125,9 @@ func (p *pass) used() map[string]bool {
 		}
 		add(p.words.find(engine.WordCommand, n.Name))
 		add(p.words.find(engine.WordTest, n.Name))
+		if slices.Contains(globalCommands, n.Name) { // RFC 6609 section 3.4.1
+			add([]engine.Word{{Capability: "variables"}})
+		}
 		for _, a := range n.Args {
 			if a.Kind == syntax.Tag {
 				add(p.words.tags(n.Name, a.Str))

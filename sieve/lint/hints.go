@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"errors"
 	"fmt"
 
 	"dovetail/internal/spell"
@@ -46,6 +47,8 @@ func (p *pass) hintName(n *syntax.Node) string {
 	switch {
 	case len(words) > 0 && !p.inEffect(words):
 		return p.needs(words)
+	case n.Name == "include" && p.included(n) != nil && errors.Is(p.included(n).err, sieve.ErrNoScript):
+		return fmt.Sprintf("looked for as %s", p.included(n).file)
 	case len(words) > 0 || len(p.words.find(other, n.Name)) > 0:
 		return "" // the error is about something else
 	}

@@ -28,7 +28,7 @@ type Finding struct {
 // Options say what is known beside a script.
 type Options struct {
 	Global bool // it is one of the site
-	// Source gives the scripts that it includes; nil for none.
+	// Source gives the scripts that it includes, which are looked at, too; nil for none.
 	Source sieve.Source
 	// Mailboxes are those that the user has; nil when nothing is known of them.
 	Mailboxes []string
@@ -38,19 +38,34 @@ type Options struct {
 	NoWarnings bool
 }
 
-// Script compiles a script and gives all that is found, in the order of the
+// Script compiles a script and gives all that is found in it, and then in those
+// that it includes, in the order of inclusion and each once: in the order of the
 // script, with what has no place at the end.
 func Script(e *sieve.Engine, name string, src []byte, o Options) []Finding {
-	_, diags := e.CompileFrom(name, src, o.Global, o.Source)
-	tree, _ := syntax.Parse(name, src, e.Limits().Syntax)
-	p := newPass(e, name, string(src), tree, o)
+	f := &family{source: o.Source, found: map[scriptKey]*included{}}
+	_, diags := e.CompileFrom(name, src, o.Global, f)
+	f.passes = []*pass{newPass(e, f, name, src, o)}
+	f.addPasses(e, o)
 	for _, d := range diags {
-		p.findings = append(p.findings, Finding{Diagnostic: d, Hint: p.hint(d)})
+		p := f.passOf(d.Script)
+		d.Script = p.name
+		if !slices.ContainsFunc(p.findings, func(f Finding) bool { return f.Diagnostic == d }) { // in a circle they come twice
+			p.findings = append(p.findings, Finding{Diagnostic: d, Hint: p.hint(d)})
+		}
 	}
-	if tree != nil && !o.NoWarnings {
-		p.apply(!diags.HasErrors())
+	var all []Finding
+	for _, p := range f.passes {
+		if !o.NoWarnings {
+			p.apply(!HasErrors(p.findings))
+		}
+		all = append(all, p.inOrder()...)
 	}
-	if o.NoWarnings {
+	return all
+}
+
+// inOrder gives the findings in the order of the script, with their lines.
+func (p *pass) inOrder() []Finding {
+	if p.options.NoWarnings {
 		p.findings = slices.DeleteFunc(p.findings, func(f Finding) bool { return f.Severity != sieve.SeverityError })
 	}
 	slices.SortStableFunc(p.findings, func(a, b Finding) int {
@@ -60,7 +75,7 @@ func Script(e *sieve.Engine, name string, src []byte, o Options) []Finding {
 		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
 	})
 	for i := range p.findings {
-		if f := &p.findings[i]; f.Script == name && f.Pos.IsValid() && f.Pos.Line <= len(p.lines) {
+		if f := &p.findings[i]; f.Script == p.name && f.Pos.IsValid() && f.Pos.Line <= len(p.lines) {
 			f.Line = p.lines[f.Pos.Line-1]
 		}
 	}
@@ -75,6 +90,7 @@ func HasErrors(findings []Finding) bool {
 // pass is the work on one script.
 type pass struct {
 	engine   *sieve.Engine
+	family   *family
 	words    vocabulary
 	options  Options
 	name     string
@@ -82,12 +98,16 @@ type pass struct {
 	tree     []*syntax.Node
 	required map[string]syntax.Arg // capabilities, and where they are required first
 	findings []Finding
+	shared   *globalUse // nil until it is asked for
+	walked   bool       // stopping is known, or being found out
+	stopping bool       // it stops all scripts whenever it runs
 }
 
-func newPass(e *sieve.Engine, name, src string, tree []*syntax.Node, o Options) *pass {
+func newPass(e *sieve.Engine, f *family, name string, src []byte, o Options) *pass {
+	tree, _ := syntax.Parse(name, src, e.Limits().Syntax)
 	p := &pass{
-		engine: e, words: newVocabulary(e), options: o, name: name, tree: tree,
-		lines: strings.Split(src, "\n"), required: map[string]syntax.Arg{},
+		engine: e, family: f, words: newVocabulary(e), options: o, name: name, tree: tree,
+		lines: strings.Split(string(src), "\n"), required: map[string]syntax.Arg{},
 	}
 	for n := range nodes(tree) {
 		if n.Name != "require" && n.Name != "ihave" {

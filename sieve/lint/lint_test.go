@@ -177,18 +177,30 @@ func TestGlobal(t *testing.T) {
 	}
 }
 
+// The compiler and lint agree on what is broken, with another script included, and
+// nothing is said twice.
 func FuzzScript(f *testing.F) {
-	f.Add(`require ["fileinto", "regex"]; if header :regex "a" "\.^" { fileinto "x"; stop; } else { discard; }`)
-	f.Add("if allof(true, not false) { } elsif true {}")
+	f.Add(`require ["fileinto", "regex"]; if header :regex "a" "\.^" { fileinto "x"; stop; } else { discard; }`, "")
+	f.Add("if allof(true, not false) { } elsif true {}", "")
+	f.Add(`require ["include", "variables"]; global "x"; include "a"; include :global "a"; keep;`,
+		`require ["include", "variables"]; global "x"; set "x" "${global.y}"; if true { include :once "a"; } else { stop; }`)
 	e, err := sieve.New(sieve.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, script string) {
-		_, diags := e.Compile("s", []byte(script), true)
-		findings := lint.Script(e, "s", []byte(script), lint.Options{Global: true, Mailboxes: []string{"INBOX"}})
+	f.Fuzz(func(t *testing.T, script, other string) {
+		source := texts{"a.sieve": other, "global/a.sieve": other}
+		_, diags := e.CompileFrom("s", []byte(script), true, source)
+		findings := lint.Script(e, "s", []byte(script), lint.Options{Global: true, Mailboxes: []string{"INBOX"}, Source: source})
 		if lint.HasErrors(findings) != diags.HasErrors() {
 			t.Errorf("errors: %v; the compiler has %v", findings, diags)
+		}
+		said := map[lint.Finding]bool{}
+		for _, f := range findings {
+			if said[f] {
+				t.Errorf("said twice: %v", f)
+			}
+			said[f] = true
 		}
 	})
 }

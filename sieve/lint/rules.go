@@ -33,6 +33,7 @@ var rules = []rule{
 	{name: "unreachable", what: "commands behind one that ends the script", block: unreachable},
 	{name: "repeated-test", what: "an elsif whose test was false already", block: repeatedTest},
 	{name: "useless-discard", what: "discard beside a command that stores the message", block: uselessDiscard},
+	{name: "global-variable", what: "a global variable that scripts do not share", script: globalVariable},
 	{name: "unused-require", what: "a capability that is required and not used", script: unusedRequire},
 }
 
@@ -73,7 +74,7 @@ func (p *pass) applyUses(list []*syntax.Node, up []*syntax.Node) {
 }
 
 func pipeWithoutTry(p *pass, name string, u *use, _ []*syntax.Node) {
-	if u.Name != "pipe" || u.IsTest || u.has("try") || p.requires("imapsieve", "vnd.dovecot.imapsieve") {
+	if u.Name != "pipe" || u.IsTest || u.has("try") || p.family.requires("imapsieve", "vnd.dovecot.imapsieve") {
 		return
 	}
 	text := "pipe without :try: when the program fails, the message ends up in INBOX"

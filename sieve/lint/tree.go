@@ -110,20 +110,17 @@ func truth(n *syntax.Node) (value, known bool) {
 	return false, false
 }
 
-// ends tells whether no command behind n is reached: it ends the script, or each
-// branch of the if that it is the else of does.
-func ends(block []*syntax.Node, i int) bool {
+// ends tells whether the i-th command of a block ends it in any case: by itself, or
+// each branch of the if that it is the else of does. by tells which commands do.
+func (p *pass) ends(block []*syntax.Node, i int, by func(*syntax.Node) bool) bool {
 	n := block[i]
 	switch n.Name {
-	case "stop", "return", "break", "error":
-		return true
 	case "if", "elsif", "else":
 	default:
-		return false
+		return by(n)
 	}
 	for ; i >= 0; i-- {
-		b := block[i].Block
-		if len(b) == 0 || !endsBlock(b) {
+		if !p.endsBlock(block[i].Block, by) {
 			return false
 		}
 		if block[i].Name == "if" {
@@ -133,9 +130,9 @@ func ends(block []*syntax.Node, i int) bool {
 	return false
 }
 
-func endsBlock(block []*syntax.Node) bool {
+func (p *pass) endsBlock(block []*syntax.Node, by func(*syntax.Node) bool) bool {
 	for i := range block {
-		if ends(block, i) {
+		if p.ends(block, i, by) {
 			return true
 		}
 	}

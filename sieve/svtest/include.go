@@ -15,19 +15,20 @@ import (
 type sources struct{ s *suite }
 
 // Script is engine.Source's.
-func (x sources) Script(at engine.Location, name string) ([]byte, error) {
+func (x sources) Script(at engine.Location, name string) (file string, src []byte, err error) {
 	setting, dir := "sieve", "included"
 	if at == engine.Global {
 		setting, dir = "sieve_global", "included-global"
 	}
 	if path, ok := strings.CutPrefix(x.s.setting(setting), "dict:file:"); ok {
-		return dictScript(path, name)
+		src, err := dictScript(path, name)
+		return name, src, err
 	}
-	src, err := os.ReadFile(filepath.Join(x.s.dir, dir, name+".sieve"))
+	src, err = os.ReadFile(filepath.Join(x.s.dir, dir, name+".sieve"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, engine.ErrNoScript
+		err = engine.ErrNoScript
 	}
-	return src, err
+	return name, src, err
 }
 
 // dictScript finds a script in a dict file of Dovecot's, where the line of a key

@@ -20,10 +20,11 @@ const (
 
 // Source gives the text of scripts that others include, while these are compiled.
 type Source interface {
-	// Script gives a script by its name, which is a valid one (ValidScriptName). The
-	// error wraps ErrNoScript when there is none, and ErrAtRun when it cannot be
-	// known before a run: a script of the site includes one of the user's.
-	Script(at Location, name string) ([]byte, error)
+	// Script gives a script by its name, which is a valid one (ValidScriptName), and
+	// what findings call it: its name, or its file. The error wraps ErrNoScript when
+	// there is none, and ErrAtRun when it cannot be known before a run: a script of
+	// the site includes one of the user's.
+	Script(at Location, name string) (file string, src []byte, err error)
 }
 
 // Scripts gives compiled scripts to a run, for what Source left open. The error
@@ -81,8 +82,8 @@ func (c *Compiler) Source() Source { return c.source }
 // script that nobody includes.
 func (c *Compiler) Includer() *Compiler { return c.includer }
 
-// Include compiles a script that this one includes. Its findings join those of
-// this one; the Program is nil when there is an error among them.
+// Include compiles a script that this one includes. Its findings, under that name,
+// join those of this one; the Program is nil when there is an error among them.
 func (c *Compiler) Include(name string, src []byte, global bool) *Program {
 	sub := &Compiler{engine: c.engine, name: name, global: global, source: c.source, includer: c}
 	p, _ := sub.compile(src)

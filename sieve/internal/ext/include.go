@@ -143,13 +143,13 @@ func findIncluded(c *engine.Call, key scriptKey, once bool) (*includedScript, er
 	if c.Source() == nil {
 		return nil, engine.ErrNoScript
 	}
-	src, err := c.Source().Script(key.at, key.name)
+	file, src, err := c.Source().Script(key.at, key.name)
 	if err != nil {
 		return nil, fmt.Errorf("failed to read included %s script '%s': %w", key.at, key.name, err)
 	}
 	s := &includedScript{open: true}
 	shared.scripts[key] = s
-	s.program = c.Include(key.name, src, key.at == engine.Global)
+	s.program = c.Include(file, src, key.at == engine.Global)
 	s.open = false
 	if s.program == nil {
 		return nil, fmt.Errorf("included %s script '%s' is faulty", key.at, key.name)
