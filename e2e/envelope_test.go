@@ -13,7 +13,7 @@ func TestEnvelopeParameters(t *testing.T) {
 	s.script(`require ["envelope", "envelope-dsn", "envelope-deliverby", "relational", "comparator-i;ascii-numeric",
 			"fileinto", "mailbox"];
 		if allof (envelope "orcpt" "x400;/g=a/", envelope "notify" "SUCCESS", envelope :count "eq" "notify" "2",
-			envelope "ret" "HDRS", envelope "envid" "id+1", envelope "bymode" "return", envelope "bytrace" "true",
+			envelope "ret" "HDRS", envelope "envid" "id+1", envelope "bymode" "return", envelope "bytrace" "trace",
 			envelope :value "gt" :comparator "i;ascii-numeric" "bytimerelative" "60") {
 			fileinto :create "Asked";
 		}`, "bert")

@@ -89,7 +89,9 @@ func (m *Message) ReplacePart(p *Part, entity *Message) (*Message, error) {
 		size: old.size - (p.end - p.start) + entity.Size(), origin: old.first(),
 		lines: old.lines - removed + entity.VirtualSize() - entity.Size(),
 	}
-	return newMessage(m.head, b), nil
+	replaced := newMessage(m.head, b)
+	replaced.inner = m.inner
+	return replaced, nil
 }
 
 // Enclose gives a new message with fields as its header, to which those of MIME
@@ -117,8 +119,18 @@ func (m *Message) Enclose(fields []Field, entity *Message) (*Message, error) {
 	for _, part := range []*Message{entity, m} {
 		lines += part.VirtualSize() - part.Size()
 	}
-	head := m.withFields(all, true).head
-	return newMessage(head, &body{r: list, size: size, lines: lines}), nil
+	enclosing := newMessage(m.withFields(all, true).head, &body{r: list, size: size, lines: lines})
+	enclosing.inner = m.Unenclosed()
+	return enclosing, nil
+}
+
+// Unenclosed gives the message as it was before it was first enclosed, whatever
+// became of what encloses it.
+func (m *Message) Unenclosed() *Message {
+	if m.inner != nil {
+		return m.inner
+	}
+	return m
 }
 
 // boundary gives a boundary that no line of m begins with.

@@ -45,6 +45,7 @@ type Message struct {
 	fields []Field
 	head   string // the header as one text, the empty line included
 	body   *body
+	inner  *Message // that Enclose put into this one
 
 	once      sync.Once
 	structure *Structure
@@ -172,7 +173,7 @@ func (m *Message) withFields(fields []Field, emptyLine bool) *Message {
 	if emptyLine {
 		b.WriteByte('\n')
 	}
-	return &Message{fields: fields, head: b.String(), body: m.body}
+	return &Message{fields: fields, head: b.String(), body: m.body, inner: m.inner}
 }
 
 // Prepend gives the message with fields put before its header.

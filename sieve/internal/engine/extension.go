@@ -178,8 +178,9 @@ type EnvItem struct {
 // extension is in effect, and that is no address.
 type EnvelopePart struct {
 	Name string // in lower case
-	// Values gives the values, each of which is matched; none where the envelope has not that part.
-	Values func(r *Run, e *message.Envelope) []string
+	// Values gives the values, each of which is matched; none where the envelope has
+	// not that part. The call is the test's.
+	Values func(r *Run, c *Call, e *message.Envelope) []string
 }
 
 // StringPass rewrites the strings of a script while it is compiled

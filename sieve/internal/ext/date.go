@@ -21,7 +21,7 @@ var _ = engine.Register(&engine.Extension{
 				{Name: "date part", Kind: engine.String},
 				{Name: "key list", Kind: engine.StringList},
 			},
-			Tags: []engine.Tag{zoneTag, {Name: "originalzone", Group: zoneTag.Group}},
+			Tags: []engine.Tag{engine.ZoneTag(), {Name: "originalzone", Group: "ZONE"}},
 		},
 		{
 			Name: "currentdate", Match: true, Test: compileCurrentdate,
@@ -29,22 +29,10 @@ var _ = engine.Register(&engine.Extension{
 				{Name: "date part", Kind: engine.String},
 				{Name: "key list", Kind: engine.StringList},
 			},
-			Tags: []engine.Tag{zoneTag},
+			Tags: []engine.Tag{engine.ZoneTag()},
 		},
 	},
 })
-
-var zoneTag = engine.Tag{
-	Name: "zone", Group: "ZONE", Param: &engine.Param{Name: "time zone", Kind: engine.String},
-	Apply: func(c *engine.Call, t *engine.TagUse) error {
-		if s, known := t.Str().Const(); known {
-			if _, ok := parseZone(s); !ok {
-				c.Warnf(t.Str().Pos, "specified :zone argument '%s' is not a valid timezone", s)
-			}
-		}
-		return nil
-	},
-}
 
 // dateParts are the parts of RFC 5260 section 4.2. A zero offset has a positive
 // sign in zone, and is Z in iso8601 (RFC 3339).
@@ -98,7 +86,7 @@ func datePartOf(c *engine.Call, i int) func(r *engine.Run) func(time.Time) strin
 func compileDate(c *engine.Call) (engine.Cond, error) {
 	c.WarnHeaderNames(0)
 	name, part, m, fields := c.Str(0), datePartOf(c, 1), c.Matcher(), c.Fields()
-	zone, original := zoneOf(c), c.Tag("originalzone") != nil
+	original := c.Tag("originalzone") != nil
 	return func(r *engine.Run) (bool, error) {
 		format := part(r)
 		if format == nil {
@@ -117,7 +105,7 @@ func compileDate(c *engine.Call) (engine.Cond, error) {
 			return x.End(nil)
 		}
 		if !original {
-			t = t.In(zone(r))
+			t = t.In(c.Zone(r))
 		}
 		return x.End(x.Value(format(t)))
 	}, nil
@@ -127,7 +115,7 @@ func compileDate(c *engine.Call) (engine.Cond, error) {
 var started = engine.NewState(func() *time.Time { return &time.Time{} })
 
 func compileCurrentdate(c *engine.Call) (engine.Cond, error) {
-	part, m, zone := datePartOf(c, 0), c.Matcher(), zoneOf(c)
+	part, m := datePartOf(c, 0), c.Matcher()
 	return func(r *engine.Run) (bool, error) {
 		format := part(r)
 		if format == nil {
@@ -137,32 +125,8 @@ func compileCurrentdate(c *engine.Call) (engine.Cond, error) {
 		if now.IsZero() {
 			*now = r.Now()
 		}
-		return m.Match(r, format(now.In(zone(r))))
+		return m.Match(r, format(now.In(c.Zone(r))))
 	}, nil
-}
-
-// zoneOf gives the zone in which a test looks at dates: that of :zone, else, or
-// when that is none, the one of the server (RFC 5260 section 4.1).
-func zoneOf(c *engine.Call) func(r *engine.Run) *time.Location {
-	tag := c.Tag("zone")
-	return func(r *engine.Run) *time.Location {
-		if tag != nil {
-			if loc, ok := parseZone(tag.Str().Eval(r)); ok {
-				return loc
-			}
-		}
-		return r.Now().Location()
-	}
-}
-
-// parseZone reads an offset from UTC, +hhmm or -hhmm.
-func parseZone(s string) (*time.Location, bool) {
-	t, err := time.Parse("-0700", s)
-	if err != nil {
-		return nil, false
-	}
-	_, offset := t.Zone()
-	return time.FixedZone("", offset), true
 }
 
 // oldZones are the names of zones in dates (RFC 5322 section 4.3), in hours from UTC.

@@ -20,7 +20,7 @@ var _ = engine.Register(&engine.Extension{
 })
 
 // compileEnclose makes the message an attachment of a new one, behind a text. It
-// is the message for all that follows.
+// is the message for all that follows, but for redirect.
 func compileEnclose(c *engine.Call) (engine.Op, error) {
 	text := c.Str(0)
 	return func(r *engine.Run) error {

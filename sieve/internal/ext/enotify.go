@@ -268,18 +268,22 @@ func compileValidMethod(c *engine.Call) (engine.Cond, error) {
 	}, nil
 }
 
-// compileMethodCapability knows one capability: whether a recipient of mail is
-// "online" nobody can tell (RFC 5436 section 2.2).
+// methodCapabilities are what a script can ask about mailto. Whether somebody is
+// online nobody can tell (RFC 5436 section 2.2); copies can be kept (RFC 8580 section 6.1).
+var methodCapabilities = map[string]string{"online": "maybe", "fcc": "yes"}
+
+// compileMethodCapability matches what the method can do; of what nobody knows nothing matches.
 func compileMethodCapability(c *engine.Call) (engine.Cond, error) {
 	m := c.Matcher()
 	return func(r *engine.Run) (bool, error) {
 		if _, err := parseNotifyMethod(c.Str(0).Eval(r)); err != nil {
 			return false, nil
 		}
-		if !strings.EqualFold(c.Str(1).Eval(r), "online") {
+		answer, known := methodCapabilities[strings.ToLower(c.Str(1).Eval(r))]
+		if !known {
 			return false, nil
 		}
-		return m.Match(r, "maybe")
+		return m.Match(r, answer)
 	}, nil
 }
 

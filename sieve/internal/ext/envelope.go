@@ -50,7 +50,7 @@ func compileEnvelope(c *engine.Call) (engine.Cond, error) {
 		}
 		x := m.Begin(r)
 		for _, s := range names {
-			if err := matchEnvelope(r, &x, part, env, strings.ToLower(s.Eval(r))); err != nil {
+			if err := matchEnvelope(r, c, &x, part, env, strings.ToLower(s.Eval(r))); err != nil {
 				return x.End(err)
 			}
 		}
@@ -60,7 +60,9 @@ func compileEnvelope(c *engine.Call) (engine.Cond, error) {
 
 // matchEnvelope matches one part of the envelope. The null sender is the empty
 // string for every address part (RFC 5228 section 5.4).
-func matchEnvelope(r *engine.Run, x *engine.Matching, part *engine.AddressPart, env *message.Envelope, name string) error {
+func matchEnvelope(
+	r *engine.Run, c *engine.Call, x *engine.Matching, part *engine.AddressPart, env *message.Envelope, name string,
+) error {
 	path := ""
 	switch name {
 	case "from":
@@ -76,7 +78,7 @@ func matchEnvelope(r *engine.Run, x *engine.Matching, part *engine.AddressPart, 
 		return x.Value(env.Auth)
 	default:
 		if other := r.EnvelopePart(name); other != nil {
-			for _, v := range other.Values(r, env) {
+			for _, v := range other.Values(r, c, env) {
 				if err := x.Value(v); err != nil {
 					return err
 				}

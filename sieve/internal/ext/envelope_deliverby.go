@@ -8,36 +8,40 @@ import (
 	"dovetail/sieve/internal/engine"
 )
 
-// A message without a time to be delivered by has none of these parts. The
-// absolute time is in the zone of this machine, in the form that currentdate
-// calls iso8601, so that the two can be compared.
+// A message without a time to be delivered by has none of these parts.
 var _ = engine.Register(&engine.Extension{
-	Name: "envelope-deliverby", Spec: "RFC 6009 section 4",
+	Name: "envelope-deliverby", Spec: "RFC 6009 section 5",
+	Tags: []engine.Tag{engine.ZoneTag("envelope")},
 	EnvelopeParts: []engine.EnvelopePart{
-		{Name: "bytimeabsolute", Values: ofDeliverBy(func(r *engine.Run, by *message.DeliverBy) string {
-			return by.Time.In(r.Now().Location()).Format("2006-01-02T15:04:05-07:00")
+		{Name: "bytimeabsolute", Values: ofDeliverBy(func(r *engine.Run, c *engine.Call, by *message.DeliverBy) string {
+			return by.Time.In(c.Zone(r)).Format(time.RFC3339) // which writes UTC as Z
 		})},
-		{Name: "bytimerelative", Values: ofDeliverBy(func(r *engine.Run, by *message.DeliverBy) string {
+		{Name: "bytimerelative", Values: ofDeliverBy(func(r *engine.Run, _ *engine.Call, by *message.DeliverBy) string {
 			return strconv.FormatInt(int64(by.Time.Sub(r.Now())/time.Second), 10)
 		})},
-		{Name: "bymode", Values: ofDeliverBy(func(_ *engine.Run, by *message.DeliverBy) string {
+		{Name: "bymode", Values: ofDeliverBy(func(_ *engine.Run, _ *engine.Call, by *message.DeliverBy) string {
 			if by.Return {
 				return "return"
 			}
 			return "notify"
 		})},
-		{Name: "bytrace", Values: ofDeliverBy(func(_ *engine.Run, by *message.DeliverBy) string {
-			return strconv.FormatBool(by.Trace)
+		{Name: "bytrace", Values: ofDeliverBy(func(_ *engine.Run, _ *engine.Call, by *message.DeliverBy) string {
+			if by.Trace {
+				return "trace"
+			}
+			return ""
 		})},
 	},
 })
 
 // ofDeliverBy gives one value where the message has a time to be delivered by.
-func ofDeliverBy(value func(*engine.Run, *message.DeliverBy) string) func(*engine.Run, *message.Envelope) []string {
-	return func(r *engine.Run, e *message.Envelope) []string {
+func ofDeliverBy(
+	value func(*engine.Run, *engine.Call, *message.DeliverBy) string,
+) func(*engine.Run, *engine.Call, *message.Envelope) []string {
+	return func(r *engine.Run, c *engine.Call, e *message.Envelope) []string {
 		if e.By == nil {
 			return nil
 		}
-		return []string{value(r, e.By)}
+		return []string{value(r, c, e.By)}
 	}
 }

@@ -8,22 +8,24 @@ import (
 )
 
 var _ = engine.Register(&engine.Extension{
-	Name: "envelope-dsn", Spec: "RFC 6009 section 3",
+	Name: "envelope-dsn", Spec: "RFC 6009 section 4",
 	EnvelopeParts: []engine.EnvelopePart{
 		// Each of the conditions is a value, so that :count tells how many there are.
-		{Name: "notify", Values: func(_ *engine.Run, e *message.Envelope) []string {
+		{Name: "notify", Values: func(_ *engine.Run, _ *engine.Call, e *message.Envelope) []string {
 			return strings.FieldsFunc(e.Notify, func(r rune) bool { return r == ',' })
 		}},
-		{Name: "orcpt", Values: func(_ *engine.Run, e *message.Envelope) []string { return given(e.ORcpt) }},
-		{Name: "ret", Values: func(_ *engine.Run, e *message.Envelope) []string { return given(e.Ret) }},
-		{Name: "envid", Values: func(_ *engine.Run, e *message.Envelope) []string { return given(e.EnvID) }},
+		{Name: "orcpt", Values: given(func(e *message.Envelope) string { return e.ORcpt })},
+		{Name: "ret", Values: given(func(e *message.Envelope) string { return e.Ret })},
+		{Name: "envid", Values: given(func(e *message.Envelope) string { return e.EnvID })},
 	},
 })
 
-// given makes a list of a value; what is empty was not given, and never matches.
-func given(value string) []string {
-	if value == "" {
+// given gives a parameter as the one value; an empty one was not given, and never matches.
+func given(parameter func(*message.Envelope) string) func(*engine.Run, *engine.Call, *message.Envelope) []string {
+	return func(_ *engine.Run, _ *engine.Call, e *message.Envelope) []string {
+		if v := parameter(e); v != "" {
+			return []string{v}
+		}
 		return nil
 	}
-	return []string{value}
 }

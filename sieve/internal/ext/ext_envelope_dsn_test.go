@@ -11,7 +11,7 @@ import (
 
 var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.FixedZone("", 2*3600))
 
-// RFC 6009 sections 3 and 4: the parts of the envelope, and that none matches
+// RFC 6009 sections 4 and 5: the parts of the envelope, and that none matches
 // where the sender has not asked.
 func TestEnvelopeParts(t *testing.T) {
 	full := &message.Envelope{
@@ -29,8 +29,12 @@ func TestEnvelopeParts(t *testing.T) {
 		`envelope :contains "bytimerelative" "-"`:                                           true,
 		`envelope "bytimerelative" "-90"`:                                                   true,
 		`envelope "bytimeabsolute" "2026-05-01T11:58:30+02:00"`:                             true,
+		`envelope :zone "+0000" "bytimeabsolute" "2026-05-01T09:58:30Z"`:                    true,
+		`envelope :zone "-0730" ["from", "bytimeabsolute"] "2026-05-01T02:28:30-07:30"`:     true,
+		`envelope :zone "CET" "bytimeabsolute" "2026-05-01T11:58:30+02:00"`:                 true, // no offset: as without
 		`envelope "bymode" "notify"`:                                                        true,
-		`envelope "bytrace" "true"`:                                                         true,
+		`envelope "bytrace" "trace"`:                                                        true,
+		`envelope :comparator "i;ascii-numeric" :count "eq" "bytrace" "1"`:                  true,
 		`envelope :comparator "i;ascii-numeric" :count "eq" ["bymode", "envid", "ret"] "3"`: true,
 	} {
 		p := compileForTest(t, `require ["envelope", "envelope-dsn", "envelope-deliverby", "relational", "comparator-i;ascii-numeric"];
@@ -41,6 +45,18 @@ func TestEnvelopeParts(t *testing.T) {
 				t.Errorf("%s, from %s: %v (%v)", test, env.From, got, res.Err)
 			}
 		}
+	}
+}
+
+// RFC 6009 section 5: the values of BY=60;R.
+func TestEnvelopeReturn(t *testing.T) {
+	env := &message.Envelope{By: &message.DeliverBy{Time: noon.Add(time.Minute), Return: true}}
+	p := compileForTest(t, `require ["envelope", "envelope-deliverby"];
+		if allof (envelope "bymode" "return", envelope "bytrace" "", not envelope "bytrace" "trace",
+			envelope "bytimerelative" "60") { discard; }`, nil)
+	res := p.Run(t.Context(), message.Parse([]byte("\n")), &engine.Env{Envelope: env, Now: func() time.Time { return noon }})
+	if res.Err != nil || res.Keep != nil {
+		t.Errorf("keep %v, %v", res.Keep, res.Err)
 	}
 }
 
@@ -56,7 +72,10 @@ func TestEnvelopePartErrors(t *testing.T) {
 		`require ["envelope", "envelope-dsn"]; if envelope :localpart "notify" "NEVER" { stop; }`,
 		`require ["envelope", "envelope-deliverby"]; if envelope :all ["from", "bymode"] "notify" { stop; }`,
 		`require "redirect-dsn"; redirect :notify "NEVER,DELAY" "a@example.org";`,
-		`require "redirect-dsn"; redirect :notify "SUCCESS,SUCCESS" "a@example.org";`,
+		`require ["envelope", "envelope-dsn"]; if envelope :zone "+0000" "notify" "NEVER" { stop; }`,
+		`require ["envelope", "envelope-deliverby"]; if envelope :zone "+0000" :zone "+0100" "bymode" "notify" { stop; }`,
+		`require "redirect-dsn"; redirect :notify "SUCCESS," "a@example.org";`,
+		`require "redirect-dsn"; redirect :notify "SUCCESS, DELAY" "a@example.org";`,
 		`require "redirect-dsn"; redirect :notify "" "a@example.org";`,
 		`require "redirect-dsn"; redirect :ret "ALL" "a@example.org";`,
 		`require "redirect-deliverby"; redirect :bymode "return" "a@example.org";`,
@@ -73,16 +92,17 @@ func TestEnvelopePartErrors(t *testing.T) {
 	}
 }
 
-// RFC 6009 sections 5 and 6: what a redirect asks for.
+// RFC 6009 sections 6 and 7: what a redirect asks for.
 func TestRedirectParameters(t *testing.T) {
 	for src, want := range map[string]action.Redirect{
-		`redirect :notify "failure,DELAY" :ret "full" "a@example.org";`: {Notify: "FAILURE,DELAY", Ret: "FULL"},
+		`redirect :notify "failure,DELAY" :ret "full" "a@example.org";`: {Notify: "DELAY,FAILURE", Ret: "FULL"},
+		`redirect :notify "SUCCESS,SUCCESS" "a@example.org";`:           {Notify: "SUCCESS"},
 		`redirect :copy :notify "NEVER" "a@example.org";`:               {Notify: "NEVER", Copy: true},
-		`redirect :bytimerelative 600 "a@example.org";`:                 {By: &action.DeliverBy{Time: noon.Add(10 * time.Minute)}},
+		`redirect :bytimerelative 600 "a@example.org";`:                 {By: &action.DeliverBy{Time: noon.Add(10 * time.Minute), Return: true}},
 		`redirect :bymode "Return" :bytrace :bytimeabsolute "2026-05-01T22:00:00+0200" "a@example.org";`: {
 			By: &action.DeliverBy{Time: noon.Add(10 * time.Hour), Return: true, Trace: true},
 		},
-		`redirect :bytimeabsolute "2026-05-01t09:00:00z" "a@example.org";`: {By: &action.DeliverBy{Time: noon.Add(-time.Hour)}},
+		`redirect :bytimeabsolute "2026-05-01t09:00:00z" :bymode "notify" "a@example.org";`: {By: &action.DeliverBy{Time: noon.Add(-time.Hour)}},
 	} {
 		p := compileForTest(t, `require ["copy", "redirect-dsn", "redirect-deliverby"]; `+src, nil)
 		res := p.Run(t.Context(), message.Parse([]byte("\n")), &engine.Env{Now: func() time.Time { return noon }})
@@ -98,7 +118,7 @@ func TestRedirectParameters(t *testing.T) {
 		}
 	}
 	// RFC 2852 section 4: what is late already cannot be returned for it.
-	p := compileForTest(t, `require "redirect-deliverby"; redirect :bytimeabsolute "2026-05-01T09:00:00Z" :bymode "return" "a@example.org";`, nil)
+	p := compileForTest(t, `require "redirect-deliverby"; redirect :bytimeabsolute "2026-05-01T09:00:00Z" "a@example.org";`, nil)
 	if res := p.Run(t.Context(), message.Parse([]byte("\n")), &engine.Env{Now: func() time.Time { return noon }}); res.Err == nil {
 		t.Error("late and to be returned: no error")
 	}

@@ -3,6 +3,8 @@ package ext
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"dovetail/internal/message"
@@ -56,8 +58,12 @@ func TestMailboxID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := `require ["mailboxid", "fileinto", "special-use"]; fileinto :mailboxid "x" :specialuse "\\Junk" "y";`
-	if p, _ := e.Compile("test", []byte(src), false); p != nil {
-		t.Error(":mailboxid with :specialuse compiles")
+	for _, src := range []string{ // sections 4.2 and 5
+		`require ["mailboxid", "fileinto", "special-use"]; fileinto :mailboxid "x" :specialuse "\\Junk" "y";`,
+		`require ["mailboxid", "vacation", "fcc", "special-use"]; vacation :fcc "y" :mailboxid "x" :specialuse "\\Sent" "z";`,
+	} {
+		if p, diags := e.Compile("test", []byte(src), false); p != nil || !strings.Contains(fmt.Sprint(diags), "not both") {
+			t.Errorf("%s: %v", src, diags)
+		}
 	}
 }

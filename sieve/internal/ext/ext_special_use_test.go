@@ -54,15 +54,16 @@ func TestSpecialUseExists(t *testing.T) {
 	}
 }
 
-// RFC 8579 section 4: the mailbox of the use, else the one named; a use that
+// RFC 8579 section 4: the mailbox of the use, of several that which is named, else
+// the one named in any case; a use that
 // turns out to be wrong is an error.
 func TestFileintoSpecialUse(t *testing.T) {
 	env := &engine.Env{
 		Mailboxes:  someBoxes{"B", "C", "Default"},
-		SpecialUse: map[string][]string{"C": {`\Junk`}, "B": {`\Junk`}, "A": {`\Junk`}, "Gone": {`\Sent`}},
+		SpecialUse: map[string][]string{"C": {`\Junk`}, "B": {`\Junk`, `\All`}, "A": {`\Junk`}, "Gone": {`\Sent`}, "Default": {`\All`}},
 	}
 	for _, c := range []struct{ use, want string }{
-		{`\Junk`, "B"}, {`\Sent`, "Default"}, {`\Trash`, "Default"}, {`Junk`, "error"},
+		{`\Junk`, "B"}, {`\All`, "Default"}, {`\Sent`, "Default"}, {`\Trash`, "Default"}, {`Junk`, "error"},
 	} {
 		p := compileForTest(t, `
 			require ["special-use", "fileinto", "variables", "environment"];

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -98,8 +99,9 @@ var extlists = engine.NewConfig(func(s engine.Settings) ([]extlist, error) {
 	return lists, errors.Join(errs...)
 })
 
-// normalizeListName makes a whole URI of a name: a tag URI, or a URN, of which
-// the part that Sieve's lists have in common may be left out (RFC 6134 section 2.6).
+// normalizeListName makes a whole URI of a name, with its encoding removed: a tag
+// URI, or a URN, of which the part that Sieve's lists have in common may be left
+// out (RFC 6134 section 2.5).
 func normalizeListName(name string) (string, error) {
 	if strings.HasPrefix(name, ":") {
 		name = "urn:ietf:params:sieve" + name
@@ -113,6 +115,10 @@ func normalizeListName(name string) (string, error) {
 		return "", fmt.Errorf("%s: scheme not supported for external list name", strings.ToLower(scheme))
 	case rest == "" || strings.ContainsFunc(rest, bad) || strings.EqualFold(scheme, "urn") && !strings.Contains(strings.Trim(rest, ":"), ":"):
 		return "", errors.New("invalid URI")
+	}
+	rest, err := url.PathUnescape(rest)
+	if err != nil {
+		return "", fmt.Errorf("invalid URI: %w", err)
 	}
 	return strings.ToLower(scheme) + ":" + rest, nil
 }
@@ -135,11 +141,11 @@ func findExtlist(h engine.Holder, name string) (*extlist, error) {
 // listsRead are the lists that a run has read, by their names.
 type listsRead struct {
 	entries map[string][]string
-	sets    map[string]map[string]bool
+	sets    map[string]map[string]string // by the entry in lower case
 }
 
 var runLists = engine.NewState(func() *listsRead {
-	return &listsRead{entries: map[string][]string{}, sets: map[string]map[string]bool{}}
+	return &listsRead{entries: map[string][]string{}, sets: map[string]map[string]string{}}
 })
 
 // entries gives the entries of a list as they are written.
@@ -152,20 +158,21 @@ func (l *extlist) entries(r *engine.Run) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("external list '%s': %w", l.name, err)
 	}
-	read.entries[l.name], read.sets[l.name] = list, map[string]bool{}
+	read.entries[l.name], read.sets[l.name] = list, map[string]string{}
 	for _, e := range list {
-		read.sets[l.name][asciiLower(e)] = true
+		read.sets[l.name][asciiLower(e)] = e
 	}
 	return list, nil
 }
 
-// has tells whether a value is in the list.
-func (l *extlist) has(r *engine.Run, value string) (bool, error) {
+// find gives the entry of the list that a value matches.
+func (l *extlist) find(r *engine.Run, value string) (entry string, ok bool, err error) {
 	if uint64(len(value)) > l.maxSize {
-		return false, nil
+		return "", false, nil
 	}
-	_, err := l.entries(r)
-	return runLists.Of(r).sets[l.name][asciiLower(value)], err
+	_, err = l.entries(r)
+	entry, ok = runLists.Of(r).sets[l.name][asciiLower(value)]
+	return entry, ok && err == nil, err
 }
 
 func readExtlist(l *extlist) ([]string, error) {
@@ -204,8 +211,8 @@ func asciiLower(s string) string {
 	}, s)
 }
 
-// matchLists matches a value that is in one of the lists (RFC 6134 section 2.1).
-// The whole value is match variable 0 (section 2.2). A list that nobody knows is
+// matchLists matches a value that is in one of the lists (RFC 6134 section 2.2).
+// The entry as the list has it is match variable 0. A list that nobody knows is
 // empty, with a warning.
 func matchLists(r *engine.Run, _ *engine.MatchUse, value string, names []string) (bool, error) {
 	for _, name := range names {
@@ -214,13 +221,13 @@ func matchLists(r *engine.Run, _ *engine.MatchUse, value string, names []string)
 			r.Warn(r.Pos(), `key item for ":list" match: %v`, err)
 			continue
 		}
-		ok, err := l.has(r, value)
+		entry, ok, err := l.find(r, value)
 		if err != nil {
 			return false, r.Fail(r.Pos(), `":list" match: %w`, err)
 		}
 		if ok {
 			if r.WantsCaptures() {
-				r.SetCaptured([]string{value})
+				r.SetCaptured([]string{entry})
 			}
 			return true, nil
 		}
@@ -228,7 +235,7 @@ func matchLists(r *engine.Run, _ *engine.MatchUse, value string, names []string)
 	return false, nil
 }
 
-// compileValidExtList is true when all of the lists are known (RFC 6134 section 2.5).
+// compileValidExtList is true when all of the lists are known (RFC 6134 section 2.7).
 func compileValidExtList(c *engine.Call) (engine.Cond, error) {
 	names := c.Strs(0)
 	return func(r *engine.Run) (bool, error) {
@@ -266,7 +273,7 @@ func compileRedirectList(c *engine.Call) (engine.Op, error) {
 			if err != nil {
 				return r.Fail(c.Pos, "redirect action: the entry '%.128s' of external list '%s' is invalid: %w", e, l.name, err)
 			}
-			if err := r.Do(c, &action.Redirect{Address: a.String(), Message: r.Message()}); err != nil {
+			if err := r.Do(c, &action.Redirect{Address: a.String(), Message: r.Message().Unenclosed()}); err != nil {
 				return err
 			}
 		}

@@ -30,8 +30,8 @@ var _ = engine.Register(&engine.Extension{
 			return nil
 		},
 		Late: func(c *engine.Call, _ *engine.TagUse) error {
-			if c.Tag("specialuse") != nil { // RFC 9042 section 5
-				return errors.New("the fileinto command can have :mailboxid or :specialuse, not both")
+			if c.Tag("specialuse") != nil { // RFC 9042 sections 4.2 and 5
+				return errors.New("there can be :mailboxid or :specialuse, not both")
 			}
 			return nil
 		},

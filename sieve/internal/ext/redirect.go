@@ -23,6 +23,8 @@ var _ = engine.Register(&engine.Extension{
 	}},
 })
 
+// compileRedirect redirects the message without what encloses it: "enclose" does
+// not affect what is redirected (RFC 5703 section 6).
 func compileRedirect(c *engine.Call) (engine.Op, error) {
 	if c.Limits().Redirects == 0 {
 		return nil, errors.New("local policy prohibits the use of a redirect action")
@@ -34,6 +36,6 @@ func compileRedirect(c *engine.Call) (engine.Op, error) {
 		if err != nil {
 			return r.Fail(c.Pos, "specified redirect address '%s' is invalid: %w", address, err)
 		}
-		return r.Do(c, &action.Redirect{Address: a.String(), Message: r.Message()})
+		return r.Do(c, &action.Redirect{Address: a.String(), Message: r.Message().Unenclosed()})
 	}, nil
 }

@@ -17,7 +17,7 @@ const groupByTime = "BYTIME"
 const maxByTime = 999_999_999
 
 var _ = engine.Register(&engine.Extension{
-	Name: "redirect-deliverby", Spec: "RFC 6009 section 6",
+	Name: "redirect-deliverby", Spec: "RFC 6009 section 7",
 	Tags: []engine.Tag{
 		{
 			Name: "bytimerelative", On: []string{"redirect"}, Group: groupByTime,
@@ -67,7 +67,7 @@ func needByTime(c *engine.Call, t *engine.TagUse) error {
 }
 
 // redirectBy has the redirect ask for its delivery by the time. Without a mode
-// its sender is to be notified when it is late.
+// the message is to be returned when it is late (RFC 6009 section 7).
 func redirectBy(c *engine.Call, t *engine.TagUse) error {
 	relative := t.Tag.Name == "bytimerelative"
 	if relative && t.Num() > maxByTime {
@@ -75,7 +75,7 @@ func redirectBy(c *engine.Call, t *engine.TagUse) error {
 	}
 	mode, trace := c.Tag("bymode"), c.Tag("bytrace") != nil
 	c.AddEffect(func(r *engine.Run, a action.Action) error {
-		by := &action.DeliverBy{Trace: trace}
+		by := &action.DeliverBy{Return: true, Trace: trace}
 		if mode != nil {
 			m := mode.Str().Eval(r)
 			if err := checkByMode(m); err != nil {

@@ -10,13 +10,17 @@ import (
 )
 
 var _ = engine.Register(&engine.Extension{
-	Name: "redirect-dsn", Spec: "RFC 6009 section 5",
+	Name: "redirect-dsn", Spec: "RFC 6009 section 6",
 	Tags: []engine.Tag{
 		{
 			Name: "notify", On: []string{"redirect"},
 			Param: &engine.Param{Name: "notify", Kind: engine.String, Check: checkDSNNotify},
 			Apply: func(c *engine.Call, t *engine.TagUse) error {
-				c.AddEffect(dsnEffect(t, checkDSNNotify, func(a *action.Redirect, v string) { a.Notify = v }))
+				c.AddEffect(dsnEffect(t, checkDSNNotify, func(a *action.Redirect, v string) {
+					words := strings.Split(v, ",")
+					slices.Sort(words)
+					a.Notify = strings.Join(slices.Compact(words), ",")
+				}))
 				return nil
 			},
 		},
@@ -49,9 +53,9 @@ func dsnEffect(t *engine.TagUse, check func(string) error, set func(*action.Redi
 // checkDSNNotify asks for NEVER alone, or a list of other conditions (RFC 3461 section 4.1).
 func checkDSNNotify(value string) error {
 	words := strings.Split(strings.ToUpper(value), ",")
-	for i, w := range words {
+	for _, w := range words {
 		known := w == "SUCCESS" || w == "FAILURE" || w == "DELAY" || w == "NEVER" && len(words) == 1
-		if !known || slices.Contains(words[:i], w) {
+		if !known {
 			return fmt.Errorf("redirect command: invalid :notify value '%.64s': "+
 				"it is NEVER, or a list of SUCCESS, FAILURE and DELAY", value)
 		}

@@ -41,6 +41,9 @@ var _ = engine.Register(&engine.Extension{
 				if err := checkSpecialUse(":specialuse tag", flag); err != nil {
 					return err
 				}
+				if servesFor(r, s.Mailbox, flag) && mailboxExists(r, s.Mailbox) {
+					return nil // RFC 8579 section 4: of several this one
+				}
 				if name, found := mailboxFor(r, flag); found {
 					s.Mailbox = name
 				}
