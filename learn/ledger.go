@@ -12,12 +12,12 @@ type Ledger interface {
 	Taught(ctx context.Context, backend, user string, hashes []Hash) (map[Hash]Entry, error)
 	// Write makes the entries durable, all or none, in place of older ones.
 	Write(ctx context.Context, backend, user string, entries []Entry) error
-	// Open gives all entries with an intent of the back end, by user, in the order in which
-	// they were written.
-	Open(ctx context.Context, backend string) (map[string][]Entry, error)
+	// Open gives the entries of the user with an intent, those that were written at
+	// once in the order that they had.
+	Open(ctx context.Context, backend, user string) ([]Entry, error)
 	// Count tells how many messages each back end knows in each class, over all users.
 	Count(ctx context.Context) ([]Count, error)
-	// Forget takes away entries that were last written before that time.
+	// Forget takes away entries whose time is before that.
 	Forget(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -27,8 +27,8 @@ type Entry struct {
 	Class Class // None: nothing yet
 	// Intent is the class that was about to be taught; None: nothing is open.
 	Intent Class
-	Mark   string // the Settler's, with the intent
-	At     time.Time
+	Mark   string    // the Settler's, with the intent
+	At     time.Time // of the last lesson about it, in milliseconds
 }
 
 // Count is a number of messages.

@@ -9,60 +9,89 @@ import (
 	"dovetail/internal/config"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/state"
+	"dovetail/internal/state/database"
 	"dovetail/internal/state/mem"
 	"dovetail/internal/state/postgres"
 	"dovetail/internal/state/sqlite"
+	"dovetail/internal/state/table"
+	"dovetail/learn"
+	"dovetail/learn/ledger"
 )
 
-// Memory is the state store of a program ([state] url). It lives as long as the
-// program: when the configuration is read again, the store stays the same as
-// long as the url does.
+// Memory is what a program remembers ([state] url): one database for all. It
+// lives as long as the program: when the configuration is read again, it stays the
+// same as long as the url does.
 type Memory struct {
 	mu     sync.Mutex
-	stores map[string]state.Store
+	opened map[string]memory
 }
 
-// Open gives the store that c names. Without a url it is in memory. A store that
-// cannot be reached is no error: each use of it tells.
+type memory struct {
+	store  state.Store
+	ledger learn.Ledger
+}
+
+// Open gives the state store that c names. Without a url it is in memory. A store
+// that cannot be reached is no error: each use of it tells.
 func (m *Memory) Open(c *config.Config) (state.Store, error) {
+	opened, err := m.open(c)
+	return opened.store, err
+}
+
+// Ledger gives the learn ledger in the same database.
+func (m *Memory) Ledger(c *config.Config) (learn.Ledger, error) {
+	opened, err := m.open(c)
+	return opened.ledger, err
+}
+
+func (m *Memory) open(c *config.Config) (memory, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	url := c.State.URL
-	if s := m.stores[url]; s != nil {
-		return s, nil
+	if opened, ok := m.opened[url]; ok {
+		return opened, nil
 	}
-	s, err := openState(url)
+	opened, err := openMemory(url)
 	if err != nil {
 		e := mailerr.Temp(fmt.Errorf("%s: state.url: %w", c.Origin("state.url"), err), "Configuration error")
 		e.Exit = mailerr.ExConfig
-		return nil, e
+		return memory{}, e
 	}
-	if m.stores == nil {
-		m.stores = map[string]state.Store{}
+	if m.opened == nil {
+		m.opened = map[string]memory{}
 	}
-	m.stores[url] = s // sessions under way may still use one of another url
-	return s, nil
+	m.opened[url] = opened // what is under way may still use one of another url
+	return opened, nil
 }
 
-func openState(url string) (state.Store, error) {
+func openMemory(url string) (memory, error) {
+	if url == "" {
+		return memory{mem.New(time.Now), ledger.NewMem()}, nil
+	}
+	db, err := openDatabase(url)
+	if err != nil {
+		return memory{}, err
+	}
+	return memory{table.New(db, time.Now), ledger.New(db)}, nil
+}
+
+func openDatabase(url string) (*database.DB, error) {
 	scheme, path, _ := strings.Cut(url, ":")
 	switch scheme {
-	case "":
-		return mem.New(time.Now), nil
 	case "sqlite":
-		return sqlite.Open(path, time.Now)
+		return sqlite.Database(path)
 	case "postgres", "postgresql":
-		return postgres.Open(url, time.Now)
+		return postgres.Database(url)
 	}
 	return nil, fmt.Errorf("%q is neither sqlite:PATH nor postgres://…", url)
 }
 
-// Close closes all stores.
+// Close closes all of it.
 func (m *Memory) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, s := range m.stores {
-		_ = s.Close() // all that counts is on disk already
+	for _, opened := range m.opened {
+		_ = opened.store.Close() // the database's; all that counts is on disk already
 	}
-	m.stores = nil
+	m.opened = nil
 }

@@ -1,4 +1,5 @@
-// Package sqlite keeps a state store in one file of SQLite: the default.
+// Package sqlite opens a database, or a state store, in one file of SQLite: the
+// default.
 //
 // The file is in WAL mode (two more files, NAME-wal and NAME-shm, stand beside it
 // while it is in use), and every change is synced to disk before it counts.
@@ -18,30 +19,26 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"dovetail/internal/state/database"
 	"dovetail/internal/state/table"
 )
-
-var dialect = table.Dialect{
-	Schema: []string{
-		`CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID`,
-		`CREATE INDEX IF NOT EXISTS seen_expires ON seen (expires)`,
-	},
-	Seen: `SELECT 1 FROM seen WHERE key = ?1 AND expires > ?2`,
-	Claim: `INSERT INTO seen (key, expires) VALUES (?1, ?2)
-		ON CONFLICT (key) DO UPDATE SET expires = excluded.expires WHERE seen.expires <= ?3`,
-	Mark:      `INSERT INTO seen (key, expires) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET expires = excluded.expires`,
-	Release:   `DELETE FROM seen WHERE key = ?1`,
-	Sweep:     `DELETE FROM seen WHERE expires <= ?1`,
-	SweepSome: `DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires <= ?1 LIMIT 4)`,
-}
 
 // busyTimeout is how long one process waits for another one's change.
 const busyTimeout = 10 * time.Second
 
-// Open gives the store in the file path, which is made when it is missing, with
-// its folder. It is opened at the first use, so that an error of the file is
-// one of that use.
+// Open gives the store in the file path: see Database.
 func Open(path string, now func() time.Time) (*table.Store, error) {
+	db, err := Database(path)
+	if err != nil {
+		return nil, err
+	}
+	return table.New(db, now), nil
+}
+
+// Database gives the database in the file path, which is made when it is missing,
+// with its folder. It is opened at the first use, so that an error of the file is
+// one of that use.
+func Database(path string) (*database.DB, error) {
 	if path == "" {
 		return nil, errors.New("state: no file is named")
 	}
@@ -60,7 +57,9 @@ func Open(path string, now func() time.Time) (*table.Store, error) {
 	// One connection is enough: SQLite has one writer, and who waits for it in
 	// here waits in order.
 	db.SetMaxOpenConns(1)
-	d := dialect
-	d.Before = func() error { return os.MkdirAll(filepath.Dir(abs), 0o750) }
-	return table.New(db, d, now), nil
+	return database.New(db, database.Options{
+		Before: func() error { return os.MkdirAll(filepath.Dir(abs), 0o750) },
+		Blob:   "BLOB",
+		ByKey:  " WITHOUT ROWID",
+	}), nil
 }

@@ -11,114 +11,68 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"sync"
 	"time"
 
 	"dovetail/internal/state"
+	"dovetail/internal/state/database"
 )
 
-// Dialect is what differs between databases. The statements have the arguments
-// (key, expires, now) as far as they are in their names.
-type Dialect struct {
-	Before     func() error // called before the first use; nil for nothing
-	Schema     []string     // makes what is missing
-	Seen       string       // key, now: a row, if remembered
-	Claim      string       // key, expires, now: changes a row, if won
-	Mark       string       // key, expires
-	Release    string       // key
-	Sweep      string       // now: all whose time is over
-	SweepSome  string       // now: a few of them
-	SchemaLock string       // run before Schema in one transaction; may be empty
-}
+const (
+	seenSQL  = `SELECT 1 FROM seen WHERE key = $1 AND expires > $2`
+	claimSQL = `INSERT INTO seen (key, expires) VALUES ($1, $2)
+		ON CONFLICT (key) DO UPDATE SET expires = excluded.expires WHERE seen.expires <= $3`
+	markSQL    = `INSERT INTO seen (key, expires) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET expires = excluded.expires`
+	releaseSQL = `DELETE FROM seen WHERE key = $1`
+	sweepSQL   = `DELETE FROM seen WHERE expires <= $1`
+)
 
 // Store is a state.Store.
 type Store struct {
-	db  *sql.DB
-	sql Dialect
-	now func() time.Time
-
-	mu   sync.Mutex
-	made bool // the table is there
+	db        *database.DB
+	seen      *database.Tables
+	sweepSome string
+	now       func() time.Time
 }
 
-// New makes a store; nothing is asked of the database yet.
-func New(db *sql.DB, d Dialect, now func() time.Time) *Store {
-	return &Store{db: db, sql: d, now: now}
+// New makes a store; nothing is asked of the database yet. Close of the store
+// closes the database.
+func New(db *database.DB, now func() time.Time) *Store {
+	return &Store{
+		db: db, now: now,
+		seen: db.Tables(
+			`CREATE TABLE IF NOT EXISTS seen (key `+db.Blob+` PRIMARY KEY, expires bigint NOT NULL)`+db.ByKey,
+			`CREATE INDEX IF NOT EXISTS seen_expires ON seen (expires)`,
+		),
+		sweepSome: `DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires <= $1 LIMIT 4` + db.SkipLocked + `)`,
+	}
 }
 
-// transact runs f in a transaction, the schema in place.
 func (s *Store) transact(ctx context.Context, what string, f func(tx *sql.Tx) error) error {
-	if err := s.make(ctx); err != nil {
-		return fmt.Errorf("state: preparing the database: %w", err)
-	}
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
+	if err := s.seen.Transact(ctx, f); err != nil {
 		return fmt.Errorf("state: %s: %w", what, err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, before it the error is f's
-	if err := f(tx); err != nil {
-		return fmt.Errorf("state: %s: %w", what, err)
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("state: %s: %w", what, err)
-	}
-	return nil
-}
-
-// make makes the table once.
-func (s *Store) make(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.made {
-		return nil
-	}
-	if s.sql.Before != nil {
-		if err := s.sql.Before(); err != nil {
-			return err
-		}
-	}
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // as above
-	statements := s.sql.Schema
-	if s.sql.SchemaLock != "" {
-		statements = append([]string{s.sql.SchemaLock}, statements...)
-	}
-	for _, statement := range statements {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return err
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	s.made = true
 	return nil
 }
 
 // Seen is state.Store's.
-func (s *Store) Seen(ctx context.Context, key state.Key) (bool, error) {
-	if err := s.make(ctx); err != nil {
-		return false, fmt.Errorf("state: preparing the database: %w", err)
-	}
-	var one int
-	err := s.db.QueryRowContext(ctx, s.sql.Seen, key[:], s.now().UnixMilli()).Scan(&one)
-	if err == sql.ErrNoRows {
-		return false, nil
-	}
+func (s *Store) Seen(ctx context.Context, key state.Key) (seen bool, err error) {
+	rows, err := s.seen.Query(ctx, seenSQL, key[:], s.now().UnixMilli())
 	if err != nil {
 		return false, fmt.Errorf("state: looking up: %w", err)
 	}
-	return true, nil
+	defer rows.Close()
+	seen = rows.Next()
+	if err := rows.Err(); err != nil {
+		return false, fmt.Errorf("state: looking up: %w", err)
+	}
+	return seen, nil
 }
 
 // Claim is state.Store's.
 func (s *Store) Claim(ctx context.Context, key state.Key, ttl time.Duration) (won bool, err error) {
 	err = s.transact(ctx, "claiming", func(tx *sql.Tx) error {
 		now := s.now()
-		res, err := tx.ExecContext(ctx, s.sql.Claim, key[:], now.Add(ttl).UnixMilli(), now.UnixMilli())
+		res, err := tx.ExecContext(ctx, claimSQL, key[:], now.Add(ttl).UnixMilli(), now.UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -127,7 +81,7 @@ func (s *Store) Claim(ctx context.Context, key state.Key, ttl time.Duration) (wo
 			return err
 		}
 		won = true
-		_, err = tx.ExecContext(ctx, s.sql.SweepSome, now.UnixMilli())
+		_, err = tx.ExecContext(ctx, s.sweepSome, now.UnixMilli())
 		return err
 	})
 	return won && err == nil, err
@@ -137,10 +91,10 @@ func (s *Store) Claim(ctx context.Context, key state.Key, ttl time.Duration) (wo
 func (s *Store) Mark(ctx context.Context, key state.Key, ttl time.Duration) error {
 	return s.transact(ctx, "marking", func(tx *sql.Tx) error {
 		now := s.now()
-		if _, err := tx.ExecContext(ctx, s.sql.Mark, key[:], now.Add(ttl).UnixMilli()); err != nil {
+		if _, err := tx.ExecContext(ctx, markSQL, key[:], now.Add(ttl).UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, s.sql.SweepSome, now.UnixMilli())
+		_, err := tx.ExecContext(ctx, s.sweepSome, now.UnixMilli())
 		return err
 	})
 }
@@ -148,7 +102,7 @@ func (s *Store) Mark(ctx context.Context, key state.Key, ttl time.Duration) erro
 // Release is state.Store's.
 func (s *Store) Release(ctx context.Context, key state.Key) error {
 	return s.transact(ctx, "releasing", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, s.sql.Release, key[:])
+		_, err := tx.ExecContext(ctx, releaseSQL, key[:])
 		return err
 	})
 }
@@ -156,7 +110,7 @@ func (s *Store) Release(ctx context.Context, key state.Key) error {
 // Sweep is state.Store's.
 func (s *Store) Sweep(ctx context.Context) (n int, err error) {
 	err = s.transact(ctx, "sweeping", func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, s.sql.Sweep, s.now().UnixMilli())
+		res, err := tx.ExecContext(ctx, sweepSQL, s.now().UnixMilli())
 		if err != nil {
 			return err
 		}
