@@ -1,7 +1,8 @@
 // Package peer starts the mail servers that dovetail works beside, for tests
 // and for the benchmark: Dovecot 2.3 of this machine (StartDovecot), Dovecot
-// 2.4 from a folder of its own (StartDovecot24), Exim (StartExim), and
-// PostgreSQL (StartPostgres).
+// 2.4 from a folder of its own (StartDovecot24), Exim (StartExim), PostgreSQL
+// (StartPostgres), and the spam filters rspamd (StartRspamd) and SpamAssassin's
+// spamd (StartSpamd).
 //
 // Each runs in a fresh folder, on ports of its own on the loopback interface,
 // without any configuration of the machine, and is stopped when the test ends.
@@ -34,12 +35,15 @@ type T interface {
 
 // The things that Need knows.
 const (
-	Root       = "root"
-	Dovecot23  = "dovecot"
-	Dovecot24  = "dovecot24"
-	Exim4      = "exim"
-	Pigeonhole = "pigeonhole-suite"
-	PostgreSQL = "postgresql"
+	Root         = "root"
+	Dovecot23    = "dovecot"
+	Dovecot24    = "dovecot24"
+	Exim4        = "exim"
+	Pigeonhole   = "pigeonhole-suite"
+	PostgreSQL   = "postgresql"
+	RspamdRedis  = "rspamd" // with redis
+	SpamAssassin = "spamd"
+	Bogofilter   = "bogofilter"
 )
 
 // Need skips the test, with the reason, unless everything named is there. With
@@ -83,6 +87,12 @@ func missing(name string) string {
 		if postgresProgram("postgres") == "" {
 			return "PostgreSQL is not installed; " + install
 		}
+	case RspamdRedis:
+		files = []string{rspamdProgram, redisProgram}
+	case SpamAssassin:
+		files = []string{spamdProgram}
+	case Bogofilter:
+		files = []string{"/usr/bin/bogofilter", "/usr/bin/bogoutil"}
 	default:
 		return "unknown to the peer package"
 	}

@@ -44,7 +44,7 @@ func StartPostgres(t T) *Postgres {
 	}
 	attr := &syscall.SysProcAttr{}
 	if os.Geteuid() == 0 {
-		attr.Credential = postgresUser(t)
+		attr.Credential = systemUser(t, "postgres")
 		for _, sub := range []string{data, socket} {
 			if err := os.Chown(sub, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
 				t.Fatalf("%v", err)
@@ -89,16 +89,17 @@ func (p *Postgres) Start() {
 	})
 }
 
-func postgresUser(t T) *syscall.Credential {
+// systemUser gives the ids of a user of this machine.
+func systemUser(t T, name string) *syscall.Credential {
 	t.Helper()
-	u, err := user.Lookup("postgres")
+	u, err := user.Lookup(name)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	uid, errU := strconv.ParseUint(u.Uid, 10, 32)
 	gid, errG := strconv.ParseUint(u.Gid, 10, 32)
 	if errU != nil || errG != nil {
-		t.Fatalf("the user postgres has the ids %s and %s", u.Uid, u.Gid)
+		t.Fatalf("the user %s has the ids %s and %s", name, u.Uid, u.Gid)
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
