@@ -46,12 +46,14 @@ const (
 
 // Settler is a back end that may teach a message twice, since it does not know what
 // it was taught. What it says before it is taught is kept with the intent; after a
-// crash that says whether the lesson had arrived.
+// crash, or an error, that says whether the lesson had arrived. It refuses nothing:
+// each item that it learns changes its state.
 type Settler interface {
 	Backend
 	// Mark describes the back end's present state for the user, before Learn.
 	Mark(ctx context.Context, user string) (string, error)
-	// Settle tells how many of the items, which were about to be taught when the
-	// state was mark, have been. Items are taught in order, so it is the first ones.
+	// Settle tells how many of the items, which were about to be taught by one Learn
+	// when the state was mark, have been. Items are taught in order, so it is the
+	// first ones. They have no Message here.
 	Settle(ctx context.Context, user, mark string, items []Item) (done int, err error)
 }

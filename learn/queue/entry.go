@@ -30,26 +30,51 @@ type Entry struct {
 // ErrDamaged says that a file is no lesson: cut off, or made by somebody else.
 var ErrDamaged = errors.New("damaged lesson")
 
-// List gives the lessons in the order of their names, which is that of their
-// times. Its error is that of the directory.
-func (q *Queue) List() ([]Entry, error) {
+// IDs gives the names of the lessons in the queue, in the order of their times.
+func (q *Queue) IDs() ([]string, error) {
 	files, err := q.fsys.ReadDir(q.dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the learn queue: %w", err)
 	}
-	var entries []Entry
+	var ids []string
 	for _, file := range files { // sorted, see os.ReadDir
-		if checkID(file.Name()) != nil {
-			continue
+		if checkID(file.Name()) == nil {
+			ids = append(ids, file.Name())
 		}
-		if entry, err := q.entry(file.Name()); err == nil { // else it was drained meanwhile
-			entries = append(entries, entry)
+	}
+	return ids, nil
+}
+
+// List gives the lessons in the order of their names, which is that of their
+// times. Its error is that of the directory, or of a file that cannot be read now.
+func (q *Queue) List() ([]Entry, error) {
+	ids, err := q.IDs()
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	for _, id := range ids {
+		entry, err := q.Entry(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // drained meanwhile
 		}
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
 	}
 	return entries, nil
 }
 
-// entry reads a lesson's entry. An error means that the lesson is gone.
+// Entry gives a lesson. One that is gone is fs.ErrNotExist.
+func (q *Queue) Entry(id string) (Entry, error) {
+	entry, err := q.entry(id)
+	if err != nil {
+		return Entry{}, fmt.Errorf("reading the learn queue: %w", err)
+	}
+	return entry, nil
+}
+
 func (q *Queue) entry(id string) (Entry, error) {
 	f, err := q.open(id)
 	if err != nil {
