@@ -10,7 +10,6 @@ import (
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore"
 	"dovetail/internal/message"
-	"dovetail/internal/submission"
 	"dovetail/sieve/action"
 )
 
@@ -77,29 +76,6 @@ func (x *Executor) redirect(ctx context.Context, j *Job, a *action.Redirect) err
 	}
 	j.failed(err)
 	return x.keepAfter(ctx, j, slices.Contains(j.Outcome.Stored, mailstore.Inbox))
-}
-
-// asking is a Sender that can ask for delivery status notifications.
-type asking interface {
-	SendAsking(ctx context.Context, from string, to []string, m *message.Message, ask submission.Notifications) error
-}
-
-// sendRedirect hands a redirected message to the MTA, with what the script wants
-// to be asked of it. What the MTA cannot be asked does not stop the message.
-func (x *Executor) sendRedirect(ctx context.Context, j *Job, a *action.Redirect) error {
-	from, m := x.redirectSender(j), x.redirected(j, a.Message)
-	if a.By != nil {
-		j.warn(fmt.Errorf("redirect to %s: the MTA is not asked for delivery by a time", a.Address))
-	}
-	if a.Notify == "" && a.Ret == "" {
-		return x.send(ctx, from, a.Address, m)
-	}
-	s, ok := x.Sender.(asking)
-	if !ok {
-		j.warn(fmt.Errorf("redirect to %s: the MTA is not asked for notifications", a.Address))
-		return x.send(ctx, from, a.Address, m)
-	}
-	return s.SendAsking(ctx, from, []string{a.Address}, m, submission.Notifications{Notify: a.Notify, Ret: a.Ret})
 }
 
 // send hands a message to the MTA.

@@ -86,30 +86,36 @@ func (x *Executor) messageID() string {
 // rejection is the notification of RFC 5429 section 2.2.1: a message disposition
 // notification (RFC 8098) with the reason in its human-readable part.
 func (x *Executor) rejection(j *Job, reason string) *message.Message {
+	id, _ := j.Original.Get("Message-ID")
+	return x.report(j.Envelope.From, "Automatically rejected mail", "auto-replied (rejected)", "disposition-notification", [][2]string{
+		{"text/plain; charset=utf-8", fmt.Sprintf("Your message to <%s> was automatically rejected:\n%s\n", j.Envelope.To, reason)},
+		{"message/disposition-notification", fmt.Sprintf(
+			"Reporting-UA: %s; dovetail\nOriginal-Recipient: rfc822; %s\nFinal-Recipient: rfc822; %s\n%sDisposition: automatic-action/MDN-sent-automatically; deleted\n",
+			x.Hostname, orElse(j.Envelope.OrigTo, j.Envelope.To), j.Envelope.To, optional("Original-Message-ID: ", id))},
+		{"text/rfc822-headers", headerText(j.Original)},
+	})
+}
+
+// report makes a report (RFC 6522) of parts, each with its type and text; auto is
+// the value of Auto-Submitted.
+func (x *Executor) report(to, subject, auto, kind string, parts [][2]string) *message.Message {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	for _, f := range []message.Field{
 		message.RawField("Message-ID", x.messageID()),
 		message.RawField("Date", x.Now().Format(time.RFC1123Z)),
 		message.RawField("From", "Mail Delivery Subsystem <"+x.Postmaster+">"),
-		message.RawField("To", "<"+j.Envelope.From+">"),
-		message.NewField("Subject", "Automatically rejected mail"),
-		message.RawField("Auto-Submitted", "auto-replied (rejected)"),
+		message.RawField("To", "<"+to+">"),
+		message.NewField("Subject", subject),
+		message.RawField("Auto-Submitted", auto),
 		message.RawField("Precedence", "bulk"),
 		message.RawField("MIME-Version", "1.0"),
-		message.RawField("Content-Type", "multipart/report; report-type=disposition-notification;\n boundary=\""+w.Boundary()+"\""),
+		message.RawField("Content-Type", "multipart/report; report-type="+kind+";\n boundary=\""+w.Boundary()+"\""),
 	} {
 		b.WriteString(f.Raw())
 	}
 	b.WriteByte('\n')
-	id, _ := j.Original.Get("Message-ID")
-	for _, part := range [][2]string{
-		{"text/plain; charset=utf-8", fmt.Sprintf("Your message to <%s> was automatically rejected:\n%s\n", j.Envelope.To, reason)},
-		{"message/disposition-notification", fmt.Sprintf(
-			"Reporting-UA: %s; dovetail\nOriginal-Recipient: rfc822; %s\nFinal-Recipient: rfc822; %s\n%sDisposition: automatic-action/MDN-sent-automatically; deleted\n",
-			x.Hostname, orElse(j.Envelope.OrigTo, j.Envelope.To), j.Envelope.To, optional("Original-Message-ID: ", id))},
-		{"text/rfc822-headers", headerText(j.Original)},
-	} {
+	for _, part := range parts {
 		// Writing to a buffer does not fail.
 		p, _ := w.CreatePart(textproto.MIMEHeader{"Content-Type": {part[0]}})
 		_, _ = io.WriteString(p, part[1])

@@ -19,6 +19,9 @@ import (
 type Sendmail struct {
 	Path    string        // of the program
 	Timeout time.Duration // of one message; 0: DefaultTimeout
+	// DSN tells that the program has Postfix's and Sendmail's flags -N and -R. It
+	// must not be set for Exim's: its -N pretends to deliver and drops the message.
+	DSN bool
 }
 
 const (
@@ -33,19 +36,46 @@ var refusals = map[int]bool{65: true, 67: true, 68: true}
 
 // Send sends m as SMTP.Send does.
 func (s *Sendmail) Send(ctx context.Context, from string, to []string, m *message.Message) error {
+	_, err := s.SendAsking(ctx, from, to, m, Request{})
+	return err
+}
+
+// SendAsking is Send that asks the program for something. No program takes a time
+// of delivery, so a message that is to be returned when it is late is refused
+// (RFC 2852 sections 4.1.4.1 and 4.1.5).
+func (s *Sendmail) SendAsking(ctx context.Context, from string, to []string, m *message.Message, ask Request) (Taken, error) {
 	if err := checkAddresses(from, to); err != nil {
-		return err
+		return Taken{}, err
 	}
+	args := []string{"-i", "-f", from}
+	if from == "" {
+		args[2] = "<>"
+	}
+	if ask.By != nil {
+		if ask.By.Return {
+			return Taken{}, fmt.Errorf("sending mail by %s: %w", s.Path,
+				unfit([3]int{5, 3, 3}, "the message is to be returned when it is late, and programs know no time of delivery"))
+		}
+		ask.Notify = withDelay(ask.Notify)
+	}
+	if s.DSN && ask.Notify != "" {
+		args = append(args, "-N", strings.ToLower(ask.Notify))
+	}
+	if s.DSN && ask.Ret != "" {
+		args = append(args, "-R", strings.ToLower(ask.Ret))
+	}
+	return Taken{DSN: s.DSN}, s.run(ctx, append(append(args, "--"), to...), m)
+}
+
+// run runs the program with the message on its standard input.
+func (s *Sendmail) run(ctx context.Context, args []string, m *message.Message) error {
 	timeout := s.Timeout
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if from == "" {
-		from = "<>"
-	}
-	cmd := exec.CommandContext(ctx, s.Path, append([]string{"-i", "-f", from, "--"}, to...)...)
+	cmd := exec.CommandContext(ctx, s.Path, args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{programPath}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -26,14 +26,16 @@ type SMTP struct {
 // Send sends m. Addresses have no angle brackets; from "" is the null sender.
 // Errors are classified.
 func (s *SMTP) Send(ctx context.Context, from string, to []string, m *message.Message) error {
-	return s.SendAsking(ctx, from, to, m, Notifications{})
+	_, err := s.SendAsking(ctx, from, to, m, Request{})
+	return err
 }
 
-// SendAsking is Send that asks for delivery status notifications. A server
-// without DSN gets the message all the same (RFC 3461 section 5.2.2).
-func (s *SMTP) SendAsking(ctx context.Context, from string, to []string, m *message.Message, ask Notifications) error {
+// SendAsking is Send that asks the server for something. A server without DSN
+// gets the message all the same (RFC 6009 section 6); one without DELIVERBY only
+// where the message need not be returned when it is late.
+func (s *SMTP) SendAsking(ctx context.Context, from string, to []string, m *message.Message, ask Request) (Taken, error) {
 	if err := checkAddresses(from, to); err != nil {
-		return err
+		return Taken{}, err
 	}
 	timeout := s.Timeout
 	if timeout == 0 {
@@ -41,22 +43,23 @@ func (s *SMTP) SendAsking(ctx context.Context, from string, to []string, m *mess
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := s.send(ctx, from, to, m, ask)
+	taken, err := s.send(ctx, from, to, m, ask)
 	if err == nil {
-		return nil
+		return taken, nil
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err() // the closed connection tells less
 	}
-	return classify(fmt.Errorf("sending mail by %s: %w", s.Addr, err))
+	return Taken{}, classify(fmt.Errorf("sending mail by %s: %w", s.Addr, err))
 }
 
-func (s *SMTP) send(ctx context.Context, from string, to []string, m *message.Message, ask Notifications) error {
+func (s *SMTP) send(ctx context.Context, from string, to []string, m *message.Message, ask Request) (Taken, error) {
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", s.Addr)
+	tcp, err := dialer.DialContext(ctx, "tcp", s.Addr)
 	if err != nil {
-		return err
+		return Taken{}, err
 	}
+	conn := &mailLine{Conn: tcp}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
@@ -68,31 +71,31 @@ func (s *SMTP) send(ctx context.Context, from string, to []string, m *message.Me
 	}
 	if err := c.Hello(hello); err != nil {
 		// Whatever the server says here, it says about itself, not about the message.
-		return mailerr.Temp(fmt.Errorf("EHLO: %w", err), public)
+		return Taken{}, mailerr.Temp(fmt.Errorf("EHLO: %w", err), public)
 	}
 	utf8 := strings.ContainsFunc(from+strings.Join(to, ""), func(r rune) bool { return r > 0x7f })
 	if ok, _ := c.Extension("SMTPUTF8"); utf8 && !ok {
-		return &mailerr.Error{Class: mailerr.Permanent, Code: 553, Status: [3]int{5, 6, 7}, Public: public,
+		return Taken{}, &mailerr.Error{Class: mailerr.Permanent, Code: 553, Status: [3]int{5, 6, 7}, Public: public,
 			Exit: mailerr.ExNoPerm, Err: errors.New("the server does not offer SMTPUTF8")}
 	}
-	mail, rcpt := &smtp.MailOptions{Size: m.VirtualSize(), UTF8: utf8}, (*smtp.RcptOptions)(nil)
-	if ok, _ := c.Extension("DSN"); ok {
-		mail.Return = smtp.DSNReturn(ask.Ret)
-		if ask.Notify != "" {
-			rcpt = &smtp.RcptOptions{}
-			for word := range strings.SplitSeq(ask.Notify, ",") {
-				rcpt.Notify = append(rcpt.Notify, smtp.DSNNotify(word))
-			}
-		}
+	mail, rcpt, by, taken, err := ask.options(c, time.Now())
+	if err != nil {
+		return Taken{}, err
 	}
-	if err := c.Mail(from, mail); err != nil {
-		return fmt.Errorf("MAIL FROM:<%s>: %w", from, err)
+	mail.Size, mail.UTF8, conn.param = m.VirtualSize(), utf8, by
+	if err := c.Mail(from, &mail); err != nil {
+		return Taken{}, fmt.Errorf("MAIL FROM:<%s>: %w", from, err)
 	}
 	for _, address := range to {
-		if err := c.Rcpt(address, rcpt); err != nil {
-			return fmt.Errorf("RCPT TO:<%s>: %w", address, err)
+		if err := c.Rcpt(address, &rcpt); err != nil {
+			return Taken{}, fmt.Errorf("RCPT TO:<%s>: %w", address, err)
 		}
 	}
+	return taken, transmit(c, m)
+}
+
+// transmit sends the message itself.
+func transmit(c *smtp.Client, m *message.Message) error {
 	w, err := c.Data()
 	if err != nil {
 		return fmt.Errorf("DATA: %w", err)

@@ -7,6 +7,9 @@
 // one the MTA may have the message nevertheless (a lost connection behind the
 // last byte), so that sending it again can make a second copy.
 //
+// What a message can ask of the MTA (Request) is asked where the MTA takes it: an
+// SMTP server that offers DSN or DELIVERBY, or a program of which the site says so.
+//
 // Messages go out as they are, without fields added and without conversion for
 // a server that does not offer 8BITMIME.
 package submission
@@ -25,13 +28,6 @@ const DefaultTimeout = 30 * time.Second
 
 // public is what the peer may know of a failure.
 const public = "Mail cannot be sent"
-
-// Notifications are what a message asks about delivery status notifications
-// (RFC 3461 section 4); the zero value asks for nothing.
-type Notifications struct {
-	Notify string // NEVER, or some of SUCCESS, FAILURE and DELAY with commas between
-	Ret    string // FULL or HDRS
-}
 
 func temporary(format string, args ...any) error {
 	return mailerr.Temp(fmt.Errorf(format, args...), public)

@@ -6,11 +6,7 @@
 // execution there, and a case in the executor's exhaustiveness test.
 package action
 
-import (
-	"time"
-
-	"dovetail/internal/message"
-)
+import "dovetail/internal/message"
 
 // Action is one effect. The set is closed: only this package can implement it.
 type Action interface {
@@ -34,17 +30,10 @@ type Redirect struct {
 	Address string // addr-spec
 	Copy    bool
 	Message *message.Message
-	// What to ask the MTA for, where it can be asked; empty for nothing.
-	Notify string     // RCPT NOTIFY= (RFC 3461), e.g. SUCCESS,FAILURE
-	Ret    string     // MAIL RET=: FULL or HDRS
-	By     *DeliverBy // MAIL BY= (RFC 2852)
-}
-
-// DeliverBy is until when a redirected message is to be delivered (RFC 6009).
-type DeliverBy struct {
-	Time   time.Time
-	Return bool // it is to be returned when it is late; else its sender is to be notified
-	Trace  bool
+	// What to ask the MTA for (RFC 6009 sections 6 and 7); empty for nothing.
+	Notify string             // RCPT NOTIFY= (RFC 3461), e.g. SUCCESS,FAILURE
+	Ret    string             // MAIL RET=: FULL or HDRS
+	By     *message.DeliverBy // MAIL BY= (RFC 2852)
 }
 
 // Reject refuses the message with a reason (RFC 5429). Ereject asks for a

@@ -163,7 +163,7 @@ func sender(c *config.Config, log *slog.Logger) delivery.Sender {
 		log.Debug("no mail can be sent: [submission] is not set and the default program is missing", "sendmail", s.Sendmail)
 		return nil
 	}
-	return &submission.Sendmail{Path: s.Sendmail, Timeout: s.Timeout}
+	return &submission.Sendmail{Path: s.Sendmail, Timeout: s.Timeout, DSN: s.DSN}
 }
 
 func programs(c *config.Config) delivery.Programs {

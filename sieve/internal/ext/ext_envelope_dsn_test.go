@@ -98,11 +98,11 @@ func TestRedirectParameters(t *testing.T) {
 		`redirect :notify "failure,DELAY" :ret "full" "a@example.org";`: {Notify: "DELAY,FAILURE", Ret: "FULL"},
 		`redirect :notify "SUCCESS,SUCCESS" "a@example.org";`:           {Notify: "SUCCESS"},
 		`redirect :copy :notify "NEVER" "a@example.org";`:               {Notify: "NEVER", Copy: true},
-		`redirect :bytimerelative 600 "a@example.org";`:                 {By: &action.DeliverBy{Time: noon.Add(10 * time.Minute), Return: true}},
+		`redirect :bytimerelative 600 "a@example.org";`:                 {By: &message.DeliverBy{Time: noon.Add(10 * time.Minute), Return: true}},
 		`redirect :bymode "Return" :bytrace :bytimeabsolute "2026-05-01T22:00:00+0200" "a@example.org";`: {
-			By: &action.DeliverBy{Time: noon.Add(10 * time.Hour), Return: true, Trace: true},
+			By: &message.DeliverBy{Time: noon.Add(10 * time.Hour), Return: true, Trace: true},
 		},
-		`redirect :bytimeabsolute "2026-05-01t09:00:00z" :bymode "notify" "a@example.org";`: {By: &action.DeliverBy{Time: noon.Add(-time.Hour)}},
+		`redirect :bytimeabsolute "2026-05-01t09:00:00z" :bymode "notify" "a@example.org";`: {By: &message.DeliverBy{Time: noon.Add(-time.Hour)}},
 	} {
 		p := compileForTest(t, `require ["copy", "redirect-dsn", "redirect-deliverby"]; `+src, nil)
 		res := p.Run(t.Context(), message.Parse([]byte("\n")), &engine.Env{Now: func() time.Time { return noon }})

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"dovetail/internal/message"
 	"dovetail/sieve/action"
 	"dovetail/sieve/internal/engine"
 )
@@ -75,7 +76,7 @@ func redirectBy(c *engine.Call, t *engine.TagUse) error {
 	}
 	mode, trace := c.Tag("bymode"), c.Tag("bytrace") != nil
 	c.AddEffect(func(r *engine.Run, a action.Action) error {
-		by := &action.DeliverBy{Return: true, Trace: trace}
+		by := &message.DeliverBy{Return: true, Trace: trace}
 		if mode != nil {
 			m := mode.Str().Eval(r)
 			if err := checkByMode(m); err != nil {
