@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -68,6 +69,35 @@ func rules(n int) []byte {
 }
 
 func BenchmarkThousandRules(b *testing.B) { benchmark(b, rules(1000)) }
+
+// BenchmarkProgramSize tells how much memory a compiled rule keeps.
+func BenchmarkProgramSize(b *testing.B) {
+	e, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, n := range []int{1, 10, 1000} {
+		b.Run(fmt.Sprint(n, " rules"), func(b *testing.B) {
+			src := rules(n)
+			kept := make([]*Program, 0, b.N)
+			before := heap()
+			for range b.N {
+				p, _ := e.Compile("bench", src, false)
+				kept = append(kept, p)
+			}
+			b.ReportMetric(float64(heap()-before)/float64(b.N*n), "B/rule")
+			runtime.KeepAlive(kept)
+		})
+	}
+}
+
+// heap gives the bytes in use.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
 
 func BenchmarkCompileThousandRules(b *testing.B) {
 	e, err := New(Options{})

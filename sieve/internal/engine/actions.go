@@ -45,9 +45,11 @@ func (r *Run) Do(c *Call, a action.Action) error {
 // ApplyEffects has the tags of the call change an action. Do does it; an
 // extension that makes an action part of another one does it for that part.
 func (c *Call) ApplyEffects(r *Run, a action.Action) error {
-	for _, e := range c.effects {
-		if err := e(r, a); err != nil {
-			return err
+	if c.extra != nil {
+		for _, e := range c.extra.effects {
+			if err := e(r, a); err != nil {
+				return err
+			}
 		}
 	}
 	if s, ok := a.(*action.Store); ok {

@@ -27,48 +27,49 @@ func (call *Call) findTag(name string) *Tag {
 			return &cmd.Tags[i]
 		}
 	}
-	if t := call.tagIndex[tagKey{cmd.Name, name}]; t != nil {
+	if t := call.tagOn(cmd.Name, name); t != nil {
 		return t
 	}
 	if slices.Contains(cmd.Takes, name) {
-		if t := call.tagByName[name]; t != nil {
+		if t := call.tagNamed(name); t != nil {
 			return t
 		}
 	}
-	for _, a := range call.node.Args {
-		if t := call.tagIndex[tagKey{cmd.Name, a.Str}]; a.Kind == syntax.Tag && t != nil && slices.Contains(t.Brings, name) {
-			if t := call.tagByName[name]; t != nil {
-				return t
-			}
-		}
+	if t := call.broughtTag(name); t != nil {
+		return t
 	}
 	if cmd.Match {
 		if name == comparatorTag.Name {
 			return &comparatorTag
 		}
-		if mt := call.matchTypes[name]; mt != nil {
-			return call.ownTag(groupMatch, name, mt.Param)
+		if call.matchTypeNamed(name) != nil {
+			return call.engine.names.own[tagKey{groupMatch, name}]
 		}
 	}
-	if cmd.AddressPart && call.parts[name] != nil {
-		return call.ownTag(groupPart, name, nil)
+	if cmd.AddressPart && call.partNamed(name) != nil {
+		return call.engine.names.own[tagKey{groupPart, name}]
 	}
-	if cmd.Modifiers && call.modifiers[name] != nil {
-		return &Tag{Name: name, Group: fmt.Sprint(groupModifier, call.modifiers[name].Precedence)}
+	if cmd.Modifiers {
+		if m := call.modifierNamed(name); m != nil {
+			return &Tag{Name: name, Group: fmt.Sprint(groupModifier, m.Precedence)}
+		}
 	}
 	return nil
 }
 
-// ownTag gives a tag of the engine's own, one for all its uses in a script. No
-// command has the name of a group.
-func (c *Compiler) ownTag(group, name string, param *Param) *Tag {
-	key := tagKey{group, name}
-	t := c.tagIndex[key]
-	if t == nil {
-		t = &Tag{Name: name, Group: group, Param: param}
-		c.tagIndex[key] = t
+// broughtTag finds a tag that may stand on a call because of another one there.
+func (call *Call) broughtTag(name string) *Tag {
+	for _, a := range call.node.Args {
+		if a.Kind != syntax.Tag || a.Str == name {
+			continue
+		}
+		if t := call.tagOn(call.Command.Name, a.Str); t != nil && slices.Contains(t.Brings, name) {
+			if t := call.tagNamed(name); t != nil {
+				return t
+			}
+		}
 	}
-	return t
+	return nil
 }
 
 // comparatorTag is :comparator (RFC 5228 section 2.7.3).
@@ -81,7 +82,8 @@ var comparatorTag = Tag{
 // gives those. Only the first error of a call is reported.
 func (call *Call) takeTags() ([]syntax.Arg, error) {
 	args := call.node.Args
-	uses := make([]*Tag, len(args))
+	var few [8]*Tag
+	uses := append(few[:0], make([]*Tag, len(args))...)
 	for i, a := range args {
 		if a.Kind != syntax.Tag {
 			continue
@@ -124,12 +126,10 @@ func (cmd *Command) required() int {
 
 // applyImplicit lets the extensions in effect add to the call.
 func (call *Call) applyImplicit() error {
-	for _, x := range call.loaded {
-		for _, im := range x.Implicit {
-			if slices.Contains(im.On, call.Command.Name) {
-				if err := im.Apply(call); err != nil {
-					return call.Errorf(call.Pos, "%w", err)
-				}
+	for _, im := range call.implicit {
+		if slices.Contains(im.On, call.Command.Name) {
+			if err := im.Apply(call); err != nil {
+				return call.Errorf(call.Pos, "%w", err)
 			}
 		}
 	}
@@ -156,7 +156,8 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 	if first := call.sameGroup(t); first != nil && !t.Repeat {
 		return 0, call.Errorf(a.Pos, "%s", call.duplicate(first.Name, t))
 	}
-	use, n := &TagUse{Pos: a.Pos, Tag: t}, 1
+	use, n := call.slabs.uses.New(), 1
+	use.Pos, use.Tag = a.Pos, t
 	if t.Param != nil {
 		if len(args) < 2 || args[1].Kind == syntax.Tag {
 			return 0, call.Errorf(a.Pos, "the :%s tag for the %s requires %s as parameter, but %s",
@@ -166,13 +167,14 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 			return 0, call.Errorf(args[1].Pos, "the :%s tag for the %s requires %s as parameter, but %s was found",
 				t.Name, call.describe(), t.Param.Kind, args[1].Kind)
 		}
-		v, err := call.takeValue(args[1], *t.Param)
+		v, err := call.takeValue(args[1], t.Param)
 		if err != nil {
 			return 0, err
 		}
 		use.val, n = v, 2
 	}
-	call.tags = append(call.tags, use)
+	x := call.more()
+	x.tags = append(x.tags, use)
 	if t.Instead != nil {
 		call.Command = t.Instead
 	}
@@ -187,7 +189,7 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 // sameGroup gives the last tag used of the group of t; nil for none. A tag without
 // a group is one by itself.
 func (call *Call) sameGroup(t *Tag) *Tag {
-	for _, use := range slices.Backward(call.tags) {
+	for _, use := range slices.Backward(call.tags()) {
 		if u := use.Tag; cmp.Or(u.Group, u.Name) == cmp.Or(t.Group, t.Name) {
 			return u
 		}
@@ -222,10 +224,14 @@ func fits(a syntax.Arg, k Kind) bool {
 // takePositional assigns the arguments after the tags to the command's Params.
 func (call *Call) takePositional(args []syntax.Arg) error {
 	params := call.Command.Params
+	if len(params) == 0 {
+		return nil
+	}
 	spare := len(args) - call.Command.required()
-	call.args = make([]*value, len(params))
+	call.args = call.newValues(len(params))
 	i := 0
-	for n, p := range params {
+	for n := range params {
+		p := &params[n]
 		if p.Optional {
 			if spare == 0 {
 				continue
@@ -248,32 +254,27 @@ func (call *Call) takePositional(args []syntax.Arg) error {
 }
 
 // takeValue prepares an argument that fits its Param.
-func (call *Call) takeValue(a syntax.Arg, p Param) (*value, error) {
-	v := &value{pos: a.Pos, kind: p.Kind, num: a.Num}
+func (call *Call) takeValue(a syntax.Arg, p *Param) (value, error) {
+	v := value{pos: a.Pos, num: a.Num}
 	var err error
-	switch {
-	case a.Kind == String && p.Kind == String:
-		v.str, err = call.takeStr(a, p)
-	case a.Kind == String:
+	switch a.Kind {
+	case String:
 		var s *Str
 		s, err = call.takeStr(a, p)
-		v.strs = Strs{s}
-	case a.Kind == StringList:
-		v.strs = make(Strs, len(a.List))
+		v.strs = call.slabs.lists.One(s)
+	case StringList:
+		v.strs = call.slabs.lists.Slice(len(a.List))
 		for i := 0; i < len(a.List) && err == nil; i++ {
 			v.strs[i], err = call.takeStr(a.List[i], p)
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return v, nil
+	return v, err
 }
 
 // takeStr prepares a string of an argument.
-func (call *Call) takeStr(a syntax.Arg, p Param) (*Str, error) {
+func (call *Call) takeStr(a syntax.Arg, p *Param) (*Str, error) {
 	if p.Raw {
-		s := Literal(a.Pos, a.Str)
+		s := call.literal(a.Pos, a.Str)
 		return s, call.checkStr(s, p)
 	}
 	s, err := call.makeStr(a)
@@ -284,7 +285,7 @@ func (call *Call) takeStr(a syntax.Arg, p Param) (*Str, error) {
 }
 
 // checkStr looks at the value of a string while compiling.
-func (call *Call) checkStr(s *Str, p Param) error {
+func (call *Call) checkStr(s *Str, p *Param) error {
 	lit, known := s.Const()
 	switch {
 	case !known && p.Const:
@@ -299,7 +300,7 @@ func (call *Call) checkStr(s *Str, p Param) error {
 
 // lateTags finishes what needs the positional arguments.
 func (call *Call) lateTags() error {
-	for _, use := range call.tags {
+	for _, use := range call.tags() {
 		if use.Tag.Late == nil {
 			continue
 		}
@@ -308,9 +309,9 @@ func (call *Call) lateTags() error {
 		}
 	}
 	if call.Command.AddressPart {
-		call.part = call.parts["all"]
+		call.part = call.partNamed("all")
 		if t := call.TagOf(groupPart); t != nil {
-			call.part = call.parts[t.Tag.Name]
+			call.part = call.partNamed(t.Tag.Name)
 		}
 	}
 	if call.Command.Match {

@@ -3,16 +3,28 @@ package engine
 import "errors"
 
 // Block is a compiled sequence of commands.
-type Block struct{ ops []Op }
+type Block struct{ commands []compiled }
+
+// compiled is a command of a block.
+type compiled struct {
+	op      Op
+	pos     Pos
+	command *Command
+}
 
 // Run executes the block. Its error is a runtime error, ErrStop, or what a
 // command inside it uses to leave the block.
 func (b Block) Run(r *Run) error {
-	for _, op := range b.ops {
+	for i := range b.commands {
+		c := &b.commands[i]
 		if err := r.step(); err != nil {
 			return err
 		}
-		if err := op(r); err != nil {
+		r.pos = c.pos
+		if r.env.Trace != nil {
+			r.env.Trace(Event{Script: r.program.Name, Pos: c.pos, Kind: EventCommand, Name: c.command.Name})
+		}
+		if err := c.op(r); err != nil {
 			return err
 		}
 	}
@@ -20,7 +32,7 @@ func (b Block) Run(r *Run) error {
 }
 
 // Empty tells whether the block does nothing.
-func (b Block) Empty() bool { return len(b.ops) == 0 }
+func (b Block) Empty() bool { return len(b.commands) == 0 }
 
 // ErrStop ends the script, with the result as it is (RFC 5228 section 3.3).
 var ErrStop = errors.New("stop")

@@ -10,95 +10,124 @@ import (
 type Pos = syntax.Pos
 
 // Call is one use of a command or test in a script, while it is compiled. Its
-// command's functions read the arguments from it and compile it to a closure.
+// command's functions read the arguments from it and compile it to a closure. A
+// closure may keep it, but then finds nothing in its Site.
 type Call struct {
 	*Compiler
+	*Site
 	Pos     Pos
 	Command *Command
-	IsTest  bool
-	Parent  *Call // the call in whose block or test list it stands; nil at top level
-	Prev    *Call // the command before it in the same block
-	Tests   []*SubTest
 	Block   Block
 	Data    any // what its command or a tag wants to remember
 
-	node    *syntax.Node
-	args    []*value  // by Command.Params; nil for an optional one left out
+	args  []value // by Command.Params; not given: an optional one left out
+	extra *extra  // nil for none
+	match *Matcher
+	part  *AddressPart
+}
+
+// Site is what only the compiler needs of a call; it is taken away when the call
+// and the one behind it are compiled.
+type Site struct {
+	IsTest bool
+	Parent *Call // the call in whose block or test list it stands; nil at top level
+	Prev   *Call // the command before it in the same block
+	Tests  []*SubTest
+
+	node *syntax.Node
+}
+
+// extra is what only some calls have.
+type extra struct {
 	tags    []*TagUse // in the order they stand
 	effects []Effect
 	fields  FieldSource
-	match   *Matcher
-	part    *AddressPart
+}
+
+// more gives the extra of a call, to be filled.
+func (c *Call) more() *extra {
+	if c.extra == nil {
+		c.extra = &extra{}
+	}
+	return c.extra
+}
+
+// tags gives the uses of tags in the order they stand.
+func (c *Call) tags() []*TagUse {
+	if c.extra == nil {
+		return nil
+	}
+	return c.extra.tags
 }
 
 // SubTest is a compiled test of a call.
 type SubTest struct {
-	Call  *Call
-	Cond  Cond
 	Value bool // its value, where Known
 	Known bool
+
+	cond    Cond
+	pos     Pos
+	command *Command
 }
 
-// value is an argument, prepared.
+// Run runs the test.
+func (t *SubTest) Run(r *Run) (bool, error) {
+	if err := r.step(); err != nil {
+		return false, err
+	}
+	r.pos = t.pos
+	ok, err := t.cond(r)
+	if r.env.Trace != nil {
+		r.env.Trace(Event{Script: r.program.Name, Pos: t.pos, Kind: EventTest, Name: t.command.Name, Result: ok})
+	}
+	return ok, err
+}
+
+// value is an argument, prepared. Without a position it is one that was left out.
 type value struct {
 	pos  Pos
-	kind Kind
-	str  *Str
-	strs Strs
+	strs Strs // one for a String
 	num  uint64
 }
 
-// list gives the strings of a String or a StringList.
-func (v *value) list() Strs {
-	if v.str != nil {
-		return Strs{v.str}
+func (v *value) given() bool { return v.pos.IsValid() }
+
+// str gives the string of a String.
+func (v *value) str() *Str {
+	if len(v.strs) == 0 {
+		return nil
 	}
-	return v.strs
+	return v.strs[0]
 }
 
 // TagUse is one use of a tag.
 type TagUse struct {
 	Pos Pos
 	Tag *Tag
-	val *value
+	val value
 }
 
 // Str gives the tag's string value.
-func (t *TagUse) Str() *Str { return t.val.str }
+func (t *TagUse) Str() *Str { return t.val.str() }
 
 // Strs gives the tag's string list.
-func (t *TagUse) Strs() Strs { return t.val.list() }
+func (t *TagUse) Strs() Strs { return t.val.strs }
 
 // Num gives the tag's number.
 func (t *TagUse) Num() uint64 { return t.val.num }
 
 // Str gives the i-th argument of the command's Params, a String; nil when it was left out.
-func (c *Call) Str(i int) *Str {
-	if c.args[i] == nil {
-		return nil
-	}
-	return c.args[i].str
-}
+func (c *Call) Str(i int) *Str { return c.args[i].str() }
 
 // Strs gives the i-th argument, a StringList or a String; nil when it was left out.
-func (c *Call) Strs(i int) Strs {
-	if c.args[i] == nil {
-		return nil
-	}
-	return c.args[i].list()
-}
+func (c *Call) Strs(i int) Strs { return c.args[i].strs }
 
 // Num gives the i-th argument, a Number, and whether it was given.
-func (c *Call) Num(i int) (uint64, bool) {
-	if c.args[i] == nil {
-		return 0, false
-	}
-	return c.args[i].num, true
-}
+func (c *Call) Num(i int) (uint64, bool) { return c.args[i].num, c.args[i].given() }
 
 // ArgPos gives the position of the i-th argument, or of the call when it was left out.
 func (c *Call) ArgPos(i int) Pos {
-	if c.args[i] == nil {
+	if !c.args[i].given() {
 		return c.Pos
 	}
 	return c.args[i].pos
@@ -106,7 +135,7 @@ func (c *Call) ArgPos(i int) Pos {
 
 // Tag gives the (last) use of a tag by its name; nil when it was not used.
 func (c *Call) Tag(name string) *TagUse {
-	for _, t := range slices.Backward(c.tags) {
+	for _, t := range slices.Backward(c.tags()) {
 		if t.Tag.Name == name {
 			return t
 		}
@@ -116,7 +145,7 @@ func (c *Call) Tag(name string) *TagUse {
 
 // TagOf gives the use of a tag of a group; nil when none was used.
 func (c *Call) TagOf(group string) *TagUse {
-	for _, t := range c.tags {
+	for _, t := range c.tags() {
 		if t.Tag.Group == group {
 			return t
 		}
@@ -125,13 +154,13 @@ func (c *Call) TagOf(group string) *TagUse {
 }
 
 // AddEffect lets e change each action that this call asks for.
-func (c *Call) AddEffect(e Effect) { c.effects = append(c.effects, e) }
+func (c *Call) AddEffect(e Effect) { c.more().effects = append(c.more().effects, e) }
 
 // ArgCount gives the number of positional arguments as written.
 func (c *Call) ArgCount() int {
 	n := 0
-	for _, a := range c.args {
-		if a != nil {
+	for i := range c.args {
+		if c.args[i].given() {
 			n++
 		}
 	}

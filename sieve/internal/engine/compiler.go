@@ -21,20 +21,18 @@ type Compiler struct {
 	// Names are the variables of the script by their names in lower case.
 	Names map[string]Variable
 
-	loaded      []*Extension // in effect, in the order they came
-	requiredAt  map[*Extension]Pos
-	commands    map[string]*Command
-	tagIndex    map[tagKey]*Tag
-	tagByName   map[string]*Tag
-	matchTypes  map[string]*MatchType
-	comparators map[string]*Comparator
-	parts       map[string]*AddressPart
-	modifiers   map[string]*Modifier
-	passes      []*StringPass
-	strPos      Pos             // of the string that passes look into
-	unknown     map[string]bool // commands and tags reported once
-	vars        int
-	match       bool
+	loaded     []*Extension // in effect, in the order they came
+	since      []int        // place in loaded, from 1, by Engine.index; 0: not in effect
+	requiredAt map[*Extension]Pos
+	implicit   []*Implicit
+	passes     []*StringPass
+	strPos     Pos             // of the string that passes look into
+	unknown    map[string]bool // commands and tags reported once
+	vars       int
+	match      bool
+
+	use   *MatchUse // the last one, see sharedUse
+	slabs *slabs
 }
 
 func (c *Compiler) configSlots() []any { return c.engine.configs }
@@ -114,30 +112,14 @@ func (c *Compiler) UseMatchVariables() { c.match = true }
 
 // load puts an extension into effect.
 func (c *Compiler) load(x *Extension) {
-	if slices.Contains(c.loaded, x) {
+	at := c.engine.index[x]
+	if c.since[at] > 0 {
 		return
 	}
 	c.loaded = append(c.loaded, x)
-	for i := range x.Commands {
-		c.commands[x.Commands[i].Name] = &x.Commands[i]
-	}
-	for i := range x.Tags {
-		c.tagByName[x.Tags[i].Name] = &x.Tags[i]
-		for _, on := range x.Tags[i].On {
-			c.tagIndex[tagKey{on, x.Tags[i].Name}] = &x.Tags[i]
-		}
-	}
-	for i := range x.MatchTypes {
-		c.matchTypes[x.MatchTypes[i].Name] = &x.MatchTypes[i]
-	}
-	for i := range x.Comparators {
-		c.comparators[x.Comparators[i].Name] = &x.Comparators[i]
-	}
-	for i := range x.AddressParts {
-		c.parts[x.AddressParts[i].Name] = &x.AddressParts[i]
-	}
-	for i := range x.Modifiers {
-		c.modifiers[x.Modifiers[i].Name] = &x.Modifiers[i]
+	c.since[at] = len(c.loaded)
+	for i := range x.Implicit {
+		c.implicit = append(c.implicit, &x.Implicit[i])
 	}
 	if x.Strings != nil {
 		c.passes = append(c.passes, x.Strings)
@@ -207,11 +189,9 @@ func (c *Compiler) baseCommand(name string) string {
 
 // program compiles a whole script.
 func (c *Compiler) program(script []*syntax.Node) *Program {
-	c.commands, c.unknown = map[string]*Command{}, map[string]bool{}
-	c.tagIndex, c.matchTypes = map[tagKey]*Tag{}, map[string]*MatchType{}
-	c.comparators, c.parts = map[string]*Comparator{}, map[string]*AddressPart{}
-	c.modifiers, c.tagByName = map[string]*Modifier{}, map[string]*Tag{}
-	c.requiredAt, c.Names = map[*Extension]Pos{}, map[string]Variable{}
+	c.unknown, c.requiredAt, c.Names = map[string]bool{}, map[*Extension]Pos{}, map[string]Variable{}
+	c.since, c.slabs = make([]int, len(c.engine.index)), &slabs{}
+	c.loaded = make([]*Extension, 0, len(c.engine.base)+8)
 	for _, x := range c.engine.base {
 		c.load(x)
 	}

@@ -60,8 +60,9 @@ type Engine struct {
 	known    map[string]*Extension // all with a name
 	exts     map[string]*Extension // those that can be required
 	global   map[string]bool       // those for global scripts only
-	index    map[*Extension]int    // place of each extension in a Program's set
-	configs  []any                 // parsed settings, by Config
+	index    map[*Extension]int    // place of each extension among all
+	names    *names
+	configs  []any // parsed settings, by Config
 	settings Settings
 	limits   Limits
 	warnings []string
@@ -89,7 +90,7 @@ func New(o Options) (*Engine, error) {
 			e.base = append(e.base, x)
 		}
 	}
-	e.known = byName
+	e.known, e.names = byName, newNames(all)
 	e.enable(byName, o)
 	for _, x := range o.Extra {
 		if x.Name != "" {

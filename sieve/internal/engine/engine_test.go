@@ -90,8 +90,9 @@ func base() *Extension {
 				}, nil
 			}},
 			{Name: "when", Subtests: OneTest, Block: true, Op: func(c *Call) (Op, error) {
+				test := c.Tests[0]
 				return func(r *Run) error {
-					if ok, err := c.Tests[0].Cond(r); err != nil || !ok {
+					if ok, err := test.Run(r); err != nil || !ok {
 						return err
 					}
 					return c.Block.Run(r)

@@ -69,10 +69,17 @@ func (c *Compiler) compile(src []byte) (p *Program, parsed bool) {
 	if script == nil {
 		return nil, false
 	}
+	defer c.finish()
 	if p = c.program(script); c.diags.HasErrors() {
 		return nil, true
 	}
 	return p, true
+}
+
+// finish lets go of what only compiling needs, since closures keep calls and
+// these their compiler.
+func (c *Compiler) finish() {
+	*c = Compiler{engine: c.engine, name: c.name, global: c.global, diags: c.diags, loaded: c.loaded}
 }
 
 // Source gives where included scripts come from; nil when there are none.

@@ -26,30 +26,39 @@ type matchKey struct {
 // prepareMatch finds match type and comparator of a call, by default :is and
 // i;ascii-casemap, and makes the matcher.
 func (call *Call) prepareMatch() error {
-	use := &MatchUse{Type: call.matchTypes["is"], Comparator: call.comparators[cmp.Or(call.Command.Comparator, "i;ascii-casemap")]}
+	use := MatchUse{Type: call.matchTypeNamed("is"), Comparator: call.comparatorNamed(cmp.Or(call.Command.Comparator, "i;ascii-casemap"))}
 	pos := call.Pos
 	if t := call.Tag(comparatorTag.Name); t != nil {
 		name, _ := t.Str().Const()
-		if use.Comparator = call.comparators[name]; use.Comparator == nil {
+		if use.Comparator = call.comparatorNamed(name); use.Comparator == nil {
 			return call.Errorf(t.Str().Pos, "unknown comparator '%s'", name)
 		}
 	}
 	if t := call.TagOf(groupMatch); t != nil {
 		pos = t.Pos
-		use.Type = call.matchTypes[t.Tag.Name]
+		use.Type = call.matchTypeNamed(t.Tag.Name)
 		if t.Tag.Param != nil {
 			use.Param, _ = t.Str().Const()
 		}
 	}
-	m, err := call.newMatcher(pos, use, call.Strs(len(call.Command.Params)-1))
+	m, err := call.newMatcher(pos, call.sharedUse(use), call.Strs(len(call.Command.Params)-1))
 	call.match = m
 	return err
+}
+
+// sharedUse gives one MatchUse for equal ones that follow each other.
+func (c *Compiler) sharedUse(use MatchUse) *MatchUse {
+	if c.use == nil || *c.use != use {
+		c.use = new(MatchUse)
+		*c.use = use
+	}
+	return c.use
 }
 
 // NewMatcher makes a matcher for a command that has not Match set: with a match
 // type in effect by its name, a comparator, and any keys.
 func (call *Call) NewMatcher(matchType, comparator string, keys ...*Str) (*Matcher, error) {
-	use := &MatchUse{Type: call.matchTypes[matchType], Comparator: call.comparators[comparator]}
+	use := &MatchUse{Type: call.matchTypeNamed(matchType), Comparator: call.comparatorNamed(comparator)}
 	if use.Type == nil || use.Comparator == nil {
 		return nil, call.Errorf(call.Pos, "the %s needs the match type :%s and the comparator '%s'",
 			call.describe(), matchType, comparator)
@@ -64,13 +73,13 @@ func (call *Call) newMatcher(pos Pos, use *MatchUse, keys Strs) (*Matcher, error
 			return nil, call.Errorf(pos, "%w", err)
 		}
 	}
-	m := &Matcher{use: use, pos: call.Pos, command: call.Command}
-	for _, s := range keys {
-		k, err := call.prepareKey(use, s)
-		if err != nil {
+	m := call.slabs.matchers.New()
+	m.use, m.pos, m.command, m.keys = use, call.Pos, call.Command, call.slabs.keys.Slice(len(keys))
+	for i, s := range keys {
+		var err error
+		if m.keys[i], err = call.prepareKey(use, s); err != nil {
 			return nil, err
 		}
-		m.keys = append(m.keys, k)
 	}
 	return m, nil
 }

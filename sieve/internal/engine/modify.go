@@ -8,8 +8,8 @@ import (
 // the order of their precedence (RFC 5229 section 4.1); its command has Modifiers set.
 func (call *Call) Modify() func(r *Run, value string) string {
 	var used []*Modifier
-	for _, t := range call.tags {
-		if m := call.modifiers[t.Tag.Name]; m != nil {
+	for _, t := range call.tags() {
+		if m := call.modifierNamed(t.Tag.Name); m != nil {
 			used = append(used, m)
 		}
 	}
@@ -26,7 +26,7 @@ func (call *Call) Modify() func(r *Run, value string) string {
 // has AddressPart set. Counting counts the addresses, whatever part is asked for.
 func (call *Call) AddressPart() *AddressPart {
 	if call.match != nil && call.match.UsesCount() {
-		return call.parts["all"]
+		return call.partNamed("all")
 	}
 	return call.part
 }

@@ -4,50 +4,66 @@ import "dovetail/sieve/internal/syntax"
 
 // compileBlock compiles the commands of a block, or of the script.
 func (c *Compiler) compileBlock(nodes []*syntax.Node, parent *Call) Block {
-	var b Block
+	commands := c.slabs.commands.Slice(len(nodes))[:0]
 	var prev *Call
 	for _, n := range nodes {
 		call := c.newCall(n, parent, prev)
-		if prev = call; call == nil {
-			continue
-		}
-		if !call.prepare() {
+		if call == nil || !call.prepare() {
+			prev.finish()
+			prev = call
 			continue
 		}
 		op, err := call.Command.Op(call)
 		if err != nil {
 			_ = c.Errorf(call.Pos, "%w", err)
 		} else if op != nil {
-			b.ops = append(b.ops, call.traced(op))
+			commands = append(commands, compiled{op: op, pos: call.Pos, command: call.Command})
 		}
+		prev.finish()
+		prev = call
 	}
-	return b
+	prev.finish()
+	return Block{commands}
 }
 
 // compileTests compiles the tests of a call; false when one of them is bad.
 func (call *Call) compileTests() bool {
 	c, good := call.Compiler, true
 	nodes := call.node.Tests
+	call.Tests = call.slabs.testLists.Slice(len(nodes))[:0]
 	for i, n := range nodes {
-		t := c.newCall(n, call, nil)
-		if t == nil || !t.prepare() {
+		sub := c.compileTest(n, call)
+		if sub == nil {
 			good = false
 			continue
 		}
-		cond, err := t.Command.Test(t)
-		if err != nil {
-			_ = c.Errorf(t.Pos, "%w", err)
-			good = false
-			continue
-		}
-		sub := &SubTest{Call: t, Cond: t.tracedTest(cond)}
-		sub.Value, sub.Known = t.fold(false)
 		call.Tests = append(call.Tests, sub)
 		if _, known := call.fold(i+1 < len(nodes)); known && good {
 			break
 		}
 	}
 	return good
+}
+
+// compileTest compiles a test of a call; nil when it is bad.
+func (c *Compiler) compileTest(n *syntax.Node, parent *Call) *SubTest {
+	t := c.newCall(n, parent, nil)
+	if t == nil {
+		return nil
+	}
+	defer t.finish()
+	if !t.prepare() {
+		return nil
+	}
+	cond, err := t.Command.Test(t)
+	if err != nil {
+		_ = c.Errorf(t.Pos, "%w", err)
+		return nil
+	}
+	sub := c.slabs.tests.New()
+	sub.cond, sub.pos, sub.command = cond, t.Pos, t.Command
+	sub.Value, sub.Known = t.fold(false)
+	return sub
 }
 
 // fold asks a command for a value known while compiling.
@@ -60,7 +76,7 @@ func (call *Call) fold(more bool) (value, known bool) {
 
 // newCall looks up the command of a node; nil when there is none.
 func (c *Compiler) newCall(n *syntax.Node, parent, prev *Call) *Call {
-	cmd := c.commands[n.Name]
+	cmd := c.commandNamed(n.Name)
 	as := "command"
 	if n.IsTest {
 		as = "test"
@@ -77,7 +93,9 @@ func (c *Compiler) newCall(n *syntax.Node, parent, prev *Call) *Call {
 		_ = c.Errorf(n.Pos, "attempted to use %s '%s' as %s", kind, n.Name, as)
 		return nil
 	}
-	return &Call{Compiler: c, Pos: n.Pos, Command: cmd, IsTest: n.IsTest, Parent: parent, Prev: prev, node: n}
+	call := c.allocCall(cmd, n.IsTest)
+	call.Pos, call.Parent, call.Prev, call.node = n.Pos, parent, prev, n
+	return call
 }
 
 // prepareSelf checks a call without its tests and its block, in the order that
@@ -89,15 +107,22 @@ func (call *Call) prepareSelf() error {
 		_ = call.checkTests() // a tag without its colon looks like a test
 		return err
 	}
-	for _, step := range []func() error{
-		call.checkTests, call.checkBlock, func() error { return call.takePositional(args) },
-		call.applyImplicit, call.check, call.lateTags,
-	} {
-		if err := step(); err != nil {
-			return err
-		}
+	if err := call.checkTests(); err != nil {
+		return err
 	}
-	return nil
+	if err := call.checkBlock(); err != nil {
+		return err
+	}
+	if err := call.takePositional(args); err != nil {
+		return err
+	}
+	if err := call.applyImplicit(); err != nil {
+		return err
+	}
+	if err := call.check(); err != nil {
+		return err
+	}
+	return call.lateTags()
 }
 
 // check calls the command's Check.

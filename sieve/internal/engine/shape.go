@@ -23,7 +23,7 @@ func (call *Call) checkTests() error {
 // strayTest explains a test on a command that takes none: what looks like one
 // is most often the next command after a forgotten semicolon.
 func (call *Call) strayTest(test *syntax.Node) error {
-	cmd := call.commands[test.Name]
+	cmd := call.commandNamed(test.Name)
 	switch {
 	case cmd != nil && cmd.Test != nil:
 		return call.Errorf(call.Pos, "the %s accepts no sub-tests, but tests are specified", call.describe())

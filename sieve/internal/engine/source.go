@@ -80,14 +80,14 @@ type FieldSource func(r *Run, name string) ([]*Field, error)
 
 // Fields gives the source of header fields for this call.
 func (c *Call) Fields() FieldSource {
-	if c.fields == nil {
+	if c.extra == nil || c.extra.fields == nil {
 		return headerFields
 	}
-	return c.fields
+	return c.extra.fields
 }
 
 // WrapFields puts a source made of the present one in its place.
-func (c *Call) WrapFields(wrap func(FieldSource) FieldSource) { c.fields = wrap(c.Fields()) }
+func (c *Call) WrapFields(wrap func(FieldSource) FieldSource) { c.more().fields = wrap(c.Fields()) }
 
 // manyFields is how many fields a run keeps before it takes care to keep none of
 // them twice, for names in different spellings.

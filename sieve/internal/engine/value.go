@@ -104,7 +104,7 @@ func (l Strs) Eval(r *Run) []string {
 // makeStr applies the string passes in effect to a literal of the script.
 func (c *Compiler) makeStr(a syntax.Arg) (*Str, error) {
 	if len(c.passes) == 0 {
-		return Literal(a.Pos, a.Str), nil
+		return c.literal(a.Pos, a.Str), nil
 	}
 	c.strPos = a.Pos
 	parts := []Part{{Literal: a.Str}}

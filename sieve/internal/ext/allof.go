@@ -14,13 +14,10 @@ var _ = engine.Register(&engine.Extension{
 // for true, allof for false. The tests behind it are not run.
 func compileUntil(v bool) func(*engine.Call) (engine.Cond, error) {
 	return func(c *engine.Call) (engine.Cond, error) {
-		var tests []engine.Cond
-		for _, t := range c.Tests {
-			tests = append(tests, t.Cond)
-		}
+		tests := c.Tests
 		return func(r *engine.Run) (bool, error) {
 			for _, t := range tests {
-				ok, err := t(r)
+				ok, err := t.Run(r)
 				if err != nil {
 					return false, err
 				}

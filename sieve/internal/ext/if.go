@@ -17,13 +17,13 @@ var _ = engine.Register(&engine.Extension{
 
 // branch is one of if, elsif and else, with its test and its block.
 type branch struct {
-	cond  engine.Cond // nil: always
+	test  *engine.SubTest // nil: always
 	block engine.Block
 }
 
 // chain is an if with the elsif and else that follow it.
 type chain struct {
-	branches []*branch
+	branches []branch
 	decided  bool // a branch before this place is always taken
 }
 
@@ -56,9 +56,10 @@ func compileIf(c *engine.Call) (engine.Op, error) {
 		return nil, err
 	}
 	return func(r *engine.Run) error {
-		for _, b := range ch.branches {
-			if b.cond != nil {
-				ok, err := b.cond(r)
+		for i := range ch.branches {
+			b := &ch.branches[i]
+			if b.test != nil {
+				ok, err := b.test.Run(r)
 				if err != nil {
 					return err
 				}
@@ -78,17 +79,17 @@ func compileBranch(c *engine.Call) (engine.Op, error) {
 	if ch.decided {
 		return nil, nil
 	}
-	b := &branch{block: c.Block}
+	b := branch{block: c.Block}
 	if len(c.Tests) > 0 {
 		t := c.Tests[0]
 		if t.Known && !t.Value {
 			return nil, nil
 		}
 		if !t.Known {
-			b.cond = t.Cond
+			b.test = t
 		}
 	}
-	ch.decided = b.cond == nil
+	ch.decided = b.test == nil
 	ch.branches = append(ch.branches, b)
 	return nil, nil
 }

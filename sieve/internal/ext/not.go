@@ -13,9 +13,9 @@ var _ = engine.Register(&engine.Extension{
 })
 
 func compileNot(c *engine.Call) (engine.Cond, error) {
-	test := c.Tests[0].Cond
+	test := c.Tests[0]
 	return func(r *engine.Run) (bool, error) {
-		ok, err := test(r)
+		ok, err := test.Run(r)
 		return !ok, err
 	}, nil
 }

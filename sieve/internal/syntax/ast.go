@@ -32,13 +32,14 @@ type Arg struct {
 
 // Node is a command or a test.
 type Node struct {
-	Pos      Pos
-	Name     string // in lower case
+	Pos   Pos
+	Name  string // in lower case
+	Args  []Arg
+	Tests []*Node
+	Block []*Node
+
 	IsTest   bool
-	Args     []Arg
-	Tests    []*Node
 	TestList bool // the tests stood in parentheses
-	Block    []*Node
 	HasBlock bool
 }
 

@@ -1,12 +1,19 @@
 package syntax
 
-import "slices"
+import "dovetail/internal/slab"
 
 // parser reads the grammar of RFC 5228 section 8.2, a token ahead.
 type parser struct {
 	lexer
 	failed bool
-	args   []Arg // of the command under way, while their number is not known
+
+	// What belongs to the structures under way, while its number is not known.
+	args, items []Arg
+	nodes       []*Node
+
+	nodeSlab slab.Of[Node]
+	listSlab slab.Of[*Node]
+	argSlab  slab.Of[Arg]
 }
 
 // state tells how the parser stands after a part of the script.
@@ -54,10 +61,28 @@ func (p *parser) errorHere(format string, args ...any) {
 //	command = identifier arguments ( ";" / block )
 //	block = "{" commands "}"
 func (p *parser) commands(depth int) ([]*Node, state) {
-	var nodes []*Node
+	from := len(p.nodes)
+	st := p.commandList(depth)
+	return p.takeNodes(from), st
+}
+
+// takeNodes takes the nodes under way from a place on.
+func (p *parser) takeNodes(from int) []*Node {
+	nodes := p.listSlab.Copy(p.nodes[from:])
+	p.nodes = p.nodes[:from]
+	return nodes
+}
+
+func (p *parser) newNode(isTest bool) *Node {
+	n := p.nodeSlab.New()
+	n.Pos, n.Name, n.IsTest = p.pos, p.str, isTest
+	return n
+}
+
+func (p *parser) commandList(depth int) state {
 	for p.tok == tokIdentifier {
-		n := &Node{Pos: p.pos, Name: p.str}
-		nodes = append(nodes, n)
+		n := p.newNode(false)
+		p.nodes = append(p.nodes, n)
 		p.next()
 		st := p.arguments(n, 1)
 		if st == stands && p.tok != tokSemicolon && p.tok != tokLCurly {
@@ -68,17 +93,17 @@ func (p *parser) commands(depth int) ([]*Node, state) {
 			st = p.recover(tokSemicolon)
 		}
 		if st == lost {
-			return nodes, lost
+			return lost
 		}
 		if p.tok == tokSemicolon {
 			p.next()
 			continue
 		}
 		if p.block(n, depth) == lost {
-			return nodes, lost
+			return lost
 		}
 	}
-	return nodes, stands
+	return stands
 }
 
 // block reads the block of a command; the token is its '{'.
@@ -125,16 +150,16 @@ func (p *parser) arguments(n *Node, depth int) state {
 			return lost
 		}
 	}
-	if len(p.args) > 0 {
-		n.Args = slices.Clone(p.args)
-	}
+	n.Args = p.argSlab.Copy(p.args)
 	switch p.tok {
 	case tokIdentifier:
 		if depth+1 > p.limit.Tests {
 			p.errorHere("cannot nest tests deeper than %d levels", p.limit.Tests)
 			return lost
 		}
-		return p.test(n, depth)
+		t, st := p.test(depth)
+		n.Tests = p.listSlab.One(t)
+		return st
 	case tokLBracket:
 		return p.testList(n, depth)
 	}
@@ -168,6 +193,7 @@ func (p *parser) argument() (st state, more bool) {
 //	string-list = "[" string *("," string) "]"
 func (p *parser) stringList(a *Arg) state {
 	a.Kind, a.Str = StringList, ""
+	p.items = p.items[:0]
 	for first := true; first || p.tok == tokComma; first = false {
 		opener := p.tok
 		p.next()
@@ -176,9 +202,10 @@ func (p *parser) stringList(a *Arg) state {
 			p.recover(tokRSquare)
 			break
 		}
-		a.List = append(a.List, Arg{Pos: p.pos, Kind: String, Str: p.str})
+		p.items = append(p.items, Arg{Pos: p.pos, Kind: String, Str: p.str})
 		p.next()
 	}
+	a.List = p.argSlab.Copy(p.items)
 	return p.closeList(tokRSquare, "string list")
 }
 
@@ -197,11 +224,10 @@ func (p *parser) closeList(end token, what string) state {
 }
 
 // test reads a test; the token is its identifier.
-func (p *parser) test(n *Node, depth int) state {
-	t := &Node{Pos: p.pos, Name: p.str, IsTest: true}
-	n.Tests = append(n.Tests, t)
+func (p *parser) test(depth int) (*Node, state) {
+	t := p.newNode(true)
 	p.next()
-	return p.arguments(t, depth+1)
+	return t, p.arguments(t, depth+1)
 }
 
 // testList reads a list of tests; the token is its '('.
@@ -218,6 +244,7 @@ func (p *parser) testList(n *Node, depth int) state {
 		return st
 	}
 	n.TestList = true
+	from := len(p.nodes)
 	for first := true; first || p.tok == tokComma; first = false {
 		opener := p.tok
 		p.next()
@@ -226,11 +253,14 @@ func (p *parser) testList(n *Node, depth int) state {
 			p.recover(tokRBracket)
 			break
 		}
-		if p.test(n, depth) == lost {
+		t, st := p.test(depth)
+		p.nodes = append(p.nodes, t)
+		if st == lost {
 			p.recover(tokRBracket)
 			break
 		}
 	}
+	n.Tests = p.takeNodes(from)
 	return p.closeList(tokRBracket, "test list")
 }
 

@@ -21,6 +21,11 @@ func (t *text) tooLong() bool { return t.b.Len() > t.limit }
 // CRLF; a bare LF is allowed.
 func (l *lexer) quoted() {
 	l.at++
+	if end := l.at + plain(l.src[l.at:]); end < len(l.src) && l.src[end] == '"' && end-l.at <= l.limit.StringSize {
+		l.tok, l.str = tokString, l.src[l.at:end] // most are so: no copy is needed
+		l.at = end + 1
+		return
+	}
 	t := text{limit: l.limit.StringSize}
 	for l.peek() != '"' {
 		if l.peek() == '\\' {
@@ -60,15 +65,20 @@ func (l *lexer) quoted() {
 // nothing special in a quoted string.
 func (l *lexer) plainRun() string {
 	from := l.at
-	l.at++
-	for l.at < len(l.src) {
-		switch l.src[l.at] {
-		case '"', '\\', '\r', '\n', 0:
-			return l.src[from:l.at]
-		}
-		l.at++
-	}
+	l.at += 1 + plain(l.src[l.at+1:])
 	return l.src[from:l.at]
+}
+
+// plain counts the bytes at the beginning of s that mean nothing special in a
+// quoted string.
+func plain(s string) int {
+	for i := range len(s) {
+		switch s[i] {
+		case '"', '\\', '\r', '\n', 0:
+			return i
+		}
+	}
+	return len(s)
 }
 
 // multiline reads the lines after "text:" up to the one with a dot alone. The
