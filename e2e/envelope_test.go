@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"net/textproto"
+	"strings"
 	"testing"
+
+	"github.com/emersion/go-smtp"
 
 	"dovetail/internal/peer"
 )
@@ -46,4 +49,43 @@ func TestEnvelopeParameters(t *testing.T) {
 		}
 	}
 	s.count("bert", "Asked", 1)
+}
+
+// Who asks for a notification of success gets it, from the MTA: since DSN is not
+// offered here, the MTA knows that nobody else sends one (RFC 3461 section 5.2.2).
+func TestSuccessNotification(t *testing.T) {
+	s := newSite(t, []peer.User{bert})
+	s.start()
+	e := peer.StartExim(t, peer.EximOptions{LMTPSocket: s.socket})
+	c, err := smtp.Dial(e.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Mail("a@example.net", &smtp.MailOptions{Return: smtp.DSNReturnHeaders, EnvelopeID: "id1"}); err != nil {
+		t.Fatal(err)
+	}
+	if ok, _ := c.Extension("DSN"); !ok {
+		t.Fatal("Exim does not offer DSN")
+	}
+	if err := c.Rcpt("bert@example.org", &smtp.RcptOptions{Notify: []smtp.DSNNotify{smtp.DSNNotifySuccess},
+		OriginalRecipientType: smtp.DSNAddressTypeRFC822, OriginalRecipient: "Bert@example.org"}); err != nil {
+		t.Fatal(err)
+	}
+	w, err := c.Data()
+	if err == nil {
+		_, err = w.Write([]byte(letter))
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.WaitQueueEmpty(patience)
+	s.count("bert", "INBOX", 1)
+	out := e.Outside()
+	if len(out) != 1 || !strings.Contains(out[0], "Original-Envelope-ID: id1") || !strings.Contains(out[0], "Action: delivered") {
+		t.Errorf("notifications: %q", out)
+	}
 }

@@ -33,9 +33,9 @@ func (s *session) lhlo(arg string) {
 	}
 	s.reset()
 	s.client.Helo = cmp.Or(s.xhelo, arg)
-	lines := []string{s.srv.Hostname, "8BITMIME", "CHUNKING", "ENHANCEDSTATUSCODES", "PIPELINING", "SIZE", "SMTPUTF8"}
+	lines := []string{s.srv.Hostname, "8BITMIME", "CHUNKING", "DELIVERBY", "ENHANCEDSTATUSCODES", "PIPELINING", "SIZE", "SMTPUTF8"}
 	if s.srv.Limits.MessageSize > 0 {
-		lines[5] += " " + strconv.FormatInt(s.srv.Limits.MessageSize, 10)
+		lines[6] += " " + strconv.FormatInt(s.srv.Limits.MessageSize, 10)
 	}
 	if s.srv.TLS != nil && s.client.TLS == nil {
 		lines = append(lines, "STARTTLS")

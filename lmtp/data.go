@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"dovetail/internal/mailerr"
 	"dovetail/internal/message"
@@ -139,6 +140,9 @@ func (s *session) receive(size int64, take func([]byte) (n int, end bool)) bool 
 func (s *session) deliver() {
 	var errs []error
 	m, err := s.intake.message()
+	if err == nil {
+		err = s.tx.overdue(time.Now())
+	}
 	if err == nil {
 		s.tx.Message = m
 		errs = s.srv.Deliverer.Deliver(s.ctx, s.tx)

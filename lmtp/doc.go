@@ -7,10 +7,15 @@
 // LHLO, MAIL, RCPT, DATA, BDAT, RSET, NOOP, VRFY, QUIT, STARTTLS and XCLIENT,
 // with PIPELINING (RFC 2920), ENHANCEDSTATUSCODES (RFC 2034), 8BITMIME
 // (RFC 6152), SMTPUTF8 (RFC 6531), SIZE (RFC 1870), CHUNKING (RFC 3030, without
-// BINARYMIME), STARTTLS (RFC 3207) where a certificate is set, and Postfix's
-// XCLIENT for trusted peers. The DSN parameters ORCPT, NOTIFY, RET and ENVID
-// (RFC 3461), BY (RFC 2852) and AUTH (RFC 4954) are taken though not offered, for
-// scripts to ask about. The words of the replies are those of Dovecot's LMTP server.
+// BINARYMIME), DELIVERBY (RFC 2852), STARTTLS (RFC 3207) where a certificate is
+// set, and Postfix's XCLIENT for trusted peers. The words of the replies are those
+// of Dovecot's LMTP server.
+//
+// AUTH (RFC 4954) and the DSN parameters ORCPT, NOTIFY, RET and ENVID (RFC 3461) are
+// taken, for scripts to ask about, but not offered: a server that offers DSN has to
+// tell the sender itself of a successful delivery (section 5.2.3), and the client
+// leaves it to that server. Exim does so when it is offered DSN by LMTP, and else
+// sends the notification.
 //
 // After DATA there is one reply for each RCPT that was answered 250, in their
 // order. A recipient that was given twice gets two replies and one copy.

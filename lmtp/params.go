@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"dovetail/internal/mailerr"
 	"dovetail/internal/message"
 )
 
@@ -83,7 +84,8 @@ func parseRcpt(arg string) (Recipient, *badReply) {
 		case "ORCPT":
 			ok = rcpt.setORcpt(value)
 		case "NOTIFY":
-			rcpt.Notify, ok = strings.ToUpper(value), isText(value) && value != ""
+			rcpt.Notify = strings.ToUpper(value)
+			ok = isNotify(rcpt.Notify)
 		default:
 			return Recipient{}, &badReply{555, "5.5.4 Unsupported parameter of RCPT"}
 		}
@@ -92,6 +94,20 @@ func parseRcpt(arg string) (Recipient, *badReply) {
 		}
 	}
 	return rcpt, nil
+}
+
+// isNotify tells whether value is one of NOTIFY: NEVER alone, or a list of others
+// (RFC 3461 section 4.1).
+func isNotify(value string) bool {
+	if value == "NEVER" {
+		return true
+	}
+	for word := range strings.SplitSeq(value, ",") {
+		if word != "SUCCESS" && word != "FAILURE" && word != "DELAY" {
+			return false
+		}
+	}
+	return true
 }
 
 // setORcpt takes the value of ORCPT (RFC 3461 section 4.2). Addresses of mail have
@@ -144,6 +160,15 @@ func parseBy(value string, now time.Time) (*message.DeliverBy, bool) {
 		return nil, false
 	}
 	return by, !by.Return || in > 0
+}
+
+// overdue gives the error of a message that was to be delivered by a time which
+// is over, or else returned (RFC 2852 section 4.1.3).
+func (tx *Transaction) overdue(now time.Time) error {
+	if tx.By == nil || !tx.By.Return || now.Before(tx.By.Time) {
+		return nil
+	}
+	return &mailerr.Error{Class: mailerr.Permanent, Code: 554, Status: [3]int{5, 4, 7}, Public: "Delivery time expired"}
 }
 
 // parsePath takes a path in angle brackets off the front of arg, after keyword,

@@ -36,7 +36,7 @@ func (d *dialogue) say(steps ...string) {
 // hello is the start of every session.
 func (d *dialogue) hello() {
 	d.t.Helper()
-	d.say("S: 220 *", "C: LHLO c", "S: 250-mx*", "S: 250-8*", "S: 250-C*", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250 SMTPUTF8")
+	d.say("S: 220 *", "C: LHLO c", "S: 250-mx*", "S: 250-8*", "S: 250-C*", "S: 250-DELIVERBY", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250 SMTPUTF8")
 }
 
 func tcpAddr(last byte) net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, last), Port: 2500} }
@@ -76,7 +76,7 @@ func TestRepliesLeaveTogether(t *testing.T) {
 	}
 	group.WriteString("DATA\r\n")
 	write(group.String())
-	read(7 + 1 + 200 + 1)
+	read(8 + 1 + 200 + 1)
 	write("Subject: x\r\n\r\nbody\r\n.\r\nMAIL FROM:<c@d>\r\n")
 	read(200)
 	read(1)
@@ -87,7 +87,7 @@ func TestSTARTTLS(t *testing.T) {
 	config := testConfig(rec)
 	config.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
 	d := serveDialogue(t, New(config), rec, tcpAddr(1))
-	d.say("S: 220 *", "C: LHLO c", "S: 250-mx*", "S: 250-8*", "S: 250-C*", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250-SMTPUTF8", "S: 250 STARTTLS",
+	d.say("S: 220 *", "C: LHLO c", "S: 250-mx*", "S: 250-8*", "S: 250-C*", "S: 250-DELIVERBY", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250-SMTPUTF8", "S: 250 STARTTLS",
 		"C: STARTTLS x", "S: 501 *",
 		"C: MAIL FROM:<a@b>", "S: 250 *", "C: STARTTLS", "S: 503 5.5.1 STARTTLS in a transaction", "C: RSET", "S: 250 *")
 
@@ -118,7 +118,7 @@ func TestSTARTTLS(t *testing.T) {
 	tlsd.conn = secure
 	go tlsd.read(secure)
 	tlsd.say("C: MAIL FROM:<a@b>", "S: 503 5.5.1 LHLO needed first",
-		"C: LHLO c", "S: 250-mx*", "S: 250-8*", "S: 250-C*", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250 SMTPUTF8",
+		"C: LHLO c", "S: 250-mx*", "S: 250-8*", "S: 250-C*", "S: 250-DELIVERBY", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250 SMTPUTF8",
 		"C: STARTTLS", "S: 503 5.5.1 TLS is already active",
 		"C: MAIL FROM:<a@b>", "C: RCPT TO:<one@d>", "C: DATA", "S: 250 *", "S: 250 *", "S: 354 *", "C: x", "C: .",
 		`M: sid LMTPS c <a@b> -> <one@d> "x\n"`, "S: 250 *", "C: QUIT", "S: 221 *", "E:")
@@ -182,6 +182,27 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// RFC 2852 section 4.1.3: what came too late to be delivered, and is to be
+// returned then, is refused; what is only to be reported is delivered.
+func TestDeliverBy(t *testing.T) {
+	for by, answer := range map[string]string{
+		"60;R": "S: 554 5.4.7 <one@d> Delivery time expired", "61;R": "S: 250 2.0.0 <one@d> *", "60;N": "S: 250 2.0.0 <one@d> *",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			rec := newRecorder()
+			d := serveDialogue(t, New(testConfig(rec)), rec, tcpAddr(1))
+			d.hello()
+			d.say("C: MAIL FROM:<a@b> BY="+by, "S: 250 *", "C: RCPT TO:<one@d>", "S: 250 *", "C: DATA", "S: 354 *")
+			time.Sleep(time.Minute)
+			d.say("C: x", "C: .")
+			if strings.HasPrefix(answer, "S: 250") {
+				d.say("M: *")
+			}
+			d.say(answer, "C: NOOP", "S: 250 *", "C: QUIT", "S: 221 *", "E:")
+		})
+	}
+}
+
 // A client that takes no replies does not hold its session for ever.
 func TestWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -217,7 +238,7 @@ func TestServeStops(t *testing.T) {
 		t.Cleanup(func() { conn.Close() })
 		d := &dialogue{t: t, conn: conn, rec: rec, lines: make(chan string, 100), ended: make(chan struct{})}
 		go d.read(conn)
-		d.say("S: 220 *", "C: LHLO c", "S: 250-mx*", "S: 250-8*", "S: 250-C*", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250-SMTPUTF8", "S: 250 XCLIENT*")
+		d.say("S: 220 *", "C: LHLO c", "S: 250-mx*", "S: 250-8*", "S: 250-C*", "S: 250-DELIVERBY", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250-SMTPUTF8", "S: 250 XCLIENT*")
 		return d
 	}
 	idle, envelope, inData := dial(), dial(), dial()
@@ -383,7 +404,7 @@ func TestConfigure(t *testing.T) {
 	srv.Configure(config)
 	before.say("C: MAIL FROM:<a@b>", "C: RCPT TO:<one@d>", "C: RCPT TO:<two@d>", "S: 250 *", "S: 250 *", "S: 250 *", "C: LHLO x", "S: 250-mx.example.org")
 	after := serveDialogue(t, srv, rec, tcpAddr(1))
-	after.say("S: 220 other.example.org dovetail ready", "C: LHLO c", "S: 250-other*", "S: 250-8*", "S: 250-C*", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250 SMTPUTF8",
+	after.say("S: 220 other.example.org dovetail ready", "C: LHLO c", "S: 250-other*", "S: 250-8*", "S: 250-C*", "S: 250-DELIVERBY", "S: 250-E*", "S: 250-P*", "S: 250-SIZE", "S: 250 SMTPUTF8",
 		"C: MAIL FROM:<a@b>", "C: RCPT TO:<one@d>", "C: RCPT TO:<two@d>", "S: 250 *", "S: 250 *", "S: 452 *")
 }
 

@@ -52,7 +52,7 @@ type Recipient struct {
 	Address string // RCPT TO as given, without angle brackets and source route
 	ORcpt   string // ORCPT=, decoded, with its type: "rfc822;user@example.org"; "" when not given (RFC 3461 section 4.2)
 	OrigTo  string // its address where the type is one of mail; else ""
-	Notify  string // NOTIFY= as given (RFC 3461 section 4.1)
+	Notify  string // NOTIFY= in upper case (RFC 3461 section 4.1)
 
 	Accepted any // what Accept returned
 }

@@ -57,6 +57,7 @@ daemon_smtp_ports = {{.Port}}
 never_users =
 tls_advertise_hosts =
 chunking_advertise_hosts =
+dsn_advertise_hosts = 127.0.0.1
 host_lookup =
 rfc1413_hosts =
 smtp_accept_max = 200
