@@ -33,7 +33,8 @@ func TestHostileFiles(t *testing.T) {
 		}
 	}
 	must(os.Rename(at(victim), secret))
-	must(os.Symlink(secret, at(base+"1")))
+	must(os.WriteFile(secret+"2", content, 0o600))
+	must(os.Symlink(secret+"2", at(base+"1")))
 	must(os.Link(secret, at(base+"2")))
 	must(syscall.Mkfifo(at(base+"3"), 0o600))
 	must(os.Mkdir(at(base+"4"), 0o700))

@@ -64,7 +64,7 @@ func list(t *testing.T, q *queue.Queue) []queue.Entry {
 func TestPutListRemove(t *testing.T) {
 	q := open(t, fsx.OS{})
 	later := put(t, q, lesson(7), strings.ReplaceAll(text, "\n", "\r\n"))
-	big := text + strings.Repeat("a line of a big message\n", 100_000)
+	big := text + strings.Repeat("a line of a big message\n", 100_000) + "\r"
 	first := put(t, q, lesson(-3600), big)
 	if err := os.WriteFile(filepath.Join(q.Dir(), "README"), nil, 0o644); err != nil {
 		t.Fatal(err)
