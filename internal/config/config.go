@@ -112,6 +112,12 @@ type Submission struct {
 // Learn says which classifiers learn.
 type Learn struct {
 	Backends []string `toml:"backends" oneof:"rspamd spamd bogofilter exec builtin"`
+	QueueDir string   `toml:"queue_dir" check:"path"` // where lessons wait
+	MinSize  int64    `toml:"min_size" kind:"size" min:"0"`
+	MaxSize  int64    `toml:"max_size" kind:"size" min:"1024" max:"1073741824"` // larger messages are left out
+	Junk     []string `toml:"junk"`                                             // names of folders; special_use adds to each of the three
+	Trash    []string `toml:"trash"`                                            // what goes there teaches nothing
+	Ignore   []string `toml:"ignore"`                                           // what goes there or comes from there teaches nothing
 	Rspamd   Rspamd   `toml:"rspamd"`
 }
 
@@ -186,8 +192,16 @@ func Defaults() *Config {
 			ExecuteInputEOL:      "crlf",
 		},
 		Submission: Submission{Sendmail: "/usr/sbin/sendmail", Timeout: 30 * time.Second},
-		State:      State{URL: "sqlite:/var/lib/dovetail/state.db"},
-		Log:        Log{Level: "info", Format: "text"},
+		Learn: Learn{
+			QueueDir: "/var/spool/dovetail/learn",
+			MinSize:  1,
+			MaxSize:  10 << 20,
+			Junk:     []string{"Junk", "Junk E-mail", "Spam"},
+			Trash:    []string{"Trash", "Deleted Items", "Deleted Messages"},
+			Ignore:   []string{"Sent", "Sent Items", "Sent Messages", "Drafts", "Outbox", "Templates"},
+		},
+		State: State{URL: "sqlite:/var/lib/dovetail/state.db"},
+		Log:   Log{Level: "info", Format: "text"},
 	}
 }
 

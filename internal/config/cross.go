@@ -33,6 +33,9 @@ func (b *binder) cross() {
 	if c.Mail.LastValidUID != 0 && c.Mail.LastValidUID < c.Mail.FirstValidUID {
 		b.fail("mail.last_valid_uid", "%d is less than first_valid_uid, %d", c.Mail.LastValidUID, c.Mail.FirstValidUID)
 	}
+	if c.Learn.MinSize > c.Learn.MaxSize {
+		b.fail("learn.min_size", "%s is more than max_size, %s: nothing would be learned", formatSize(c.Learn.MinSize), formatSize(c.Learn.MaxSize))
+	}
 	for i, rule := range c.Expire {
 		path := elementPath("expire", i)
 		if rule.Query == "" {

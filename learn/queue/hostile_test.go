@@ -196,3 +196,45 @@ func TestHostileLock(t *testing.T) {
 		t.Error("a link was locked")
 	}
 }
+
+// Who cannot put a lesson is told what is wrong with the directory.
+func TestMend(t *testing.T) {
+	peer.Need(t, peer.Root)
+	q := open(t, fsx.OS{})
+	if err := os.Chmod(q.Dir(), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(q.Dir(), "..", "missing")
+	err := as(t, 12345, q, func() error {
+		_, err := q.Put(context.Background(), lesson(0), strings.NewReader(text))
+		for _, want := range []string{q.Dir(), "belongs to uid 0 and gid 0", "mode 0750", "uid 12345", "chmod 1777"} {
+			if s := queue.Mend(q.Dir(), err); !strings.Contains(s, want) {
+				t.Errorf("%v: %q has no %q", err, s, want)
+			}
+		}
+		_, err = queue.Open(missing, fsx.OS{})
+		if s := queue.Mend(missing, err); !strings.Contains(s, missing+" does not exist") {
+			t.Errorf("%v: %q", err, s)
+		}
+		below := q.Dir() + "/below"
+		_, err = queue.Open(below, fsx.OS{})
+		if s := queue.Mend(below, err); !strings.Contains(s, "must let that uid pass") {
+			t.Errorf("%v: %q", err, s)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err, want := range map[error]string{syscall.ENOSPC: "full", syscall.EDQUOT: "full", syscall.EROFS: "read-only", errors.New("x"): "mode 0750"} {
+		if s := queue.Mend(q.Dir(), err); !strings.Contains(s, want) {
+			t.Errorf("%v: %q has no %q", err, s, want)
+		}
+	}
+	if err := os.Chmod(q.Dir(), 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	if s := queue.Mend(q.Dir(), syscall.ENOSPC); !strings.Contains(s, "mode 1777") {
+		t.Errorf("%q", s)
+	}
+}

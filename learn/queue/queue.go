@@ -44,9 +44,6 @@ import (
 	"dovetail/internal/fsx"
 )
 
-// DefaultDir is where the queue is unless the configuration says otherwise.
-const DefaultDir = "/var/spool/dovetail/learn"
-
 // Modes of the directory.
 const (
 	ModeOwn    = 0o700                       // all mail belongs to one uid
