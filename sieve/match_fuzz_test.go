@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"dovetail/internal/message"
+	"dovetail/sieve/action"
 )
 
-// FuzzMatch compares the match types (RFC 5228 section 2.7.1, RFC 5231) with
+// FuzzMatch compares the match types (RFC 5228 section 2.7.1, RFC 5231, regex) with
 // plain references, over values and keys of printable ASCII.
 func FuzzMatch(f *testing.F) {
 	e := newEngine(f, Options{})
@@ -24,30 +25,68 @@ func FuzzMatch(f *testing.F) {
 		if len(value) > 200 || len(key) > 50 || value != strings.Trim(value, " ") || strings.Contains(value, "=?") || !printable(value) || !printable(key) {
 			return
 		}
-		fold := strings.ToLower
-		for test, want := range map[string]bool{
-			`:is`:                             fold(value) == fold(key),
-			`:contains`:                       strings.Contains(fold(value), fold(key)),
-			`:matches`:                        glob(fold(key)).MatchString(fold(value)),
-			`:comparator "i;octet" :is`:       value == key,
-			`:comparator "i;octet" :contains`: strings.Contains(value, key),
-			`:comparator "i;octet" :matches`:  glob(key).MatchString(value),
-			`:value "lt"`:                     fold(value) < fold(key),
-			`:value "ge" :comparator "i;ascii-numeric"`: number(value).Cmp(number(key)) >= 0,
-			`:value "eq" :comparator "i;ascii-numeric"`: number(value).Cmp(number(key)) == 0,
-			`:count "eq" :comparator "i;ascii-numeric"`: number(key).Cmp(big.NewInt(1)) == 0,
-		} {
-			src := fmt.Sprintf("require [\"relational\", \"comparator-i;ascii-numeric\"];\nif header %s \"X\" \"%s\" { discard; }", test, quoting.Replace(key))
-			p, diags := e.Compile("f", []byte(src), false)
-			if diags.HasErrors() {
-				t.Fatalf("%s: %v", src, diags)
+		want := references(value, key)
+		var src strings.Builder
+		src.WriteString("require [\"relational\", \"regex\", \"fileinto\", \"copy\", \"comparator-i;ascii-numeric\", \"comparator-i;unicode-casemap\"];\n")
+		for test := range want {
+			k := key
+			if strings.Contains(test, ":regex") {
+				k = literalExpression(key)
 			}
-			res := p.Run(context.Background(), message.Parse([]byte("X: "+value+"\n\n")), testEnv())
-			if got := len(res.Actions) == 1; got != want || res.Err != nil {
-				t.Errorf("value %q key %q: %s gives %v (%v)", value, key, test, got, res.Err)
+			fmt.Fprintf(&src, "if header %s \"X\" \"%s\" { fileinto :copy \"%s\"; }\n", test, quoting.Replace(k), quoting.Replace(test))
+		}
+		p, diags := e.Compile("f", []byte(src.String()), false)
+		if diags.HasErrors() {
+			t.Fatalf("%s: %v", src.String(), diags)
+		}
+		res := p.Run(context.Background(), message.Parse([]byte("X: "+value+"\n\n")), testEnv())
+		got := map[string]bool{}
+		for _, a := range res.Actions {
+			got[a.(*action.Store).Mailbox] = true
+		}
+		for test, want := range want {
+			if got[test] != want || res.Err != nil {
+				t.Errorf("value %q key %q: %s gives %v (%v)", value, key, test, got[test], res.Err)
 			}
 		}
 	})
+}
+
+// references tells which tests are true, the key of a regular expression taken
+// literally.
+func references(value, key string) map[string]bool {
+	fold := strings.ToLower
+	contains, matches := strings.Contains(fold(value), fold(key)), glob(fold(key)).MatchString(fold(value))
+	return map[string]bool{
+		`:is`:                                       fold(value) == fold(key),
+		`:contains`:                                 contains,
+		`:matches`:                                  matches,
+		`:regex`:                                    contains,
+		`:comparator "i;octet" :is`:                 value == key,
+		`:comparator "i;octet" :contains`:           strings.Contains(value, key),
+		`:comparator "i;octet" :matches`:            glob(key).MatchString(value),
+		`:comparator "i;octet" :regex`:              strings.Contains(value, key),
+		`:comparator "i;unicode-casemap" :is`:       fold(value) == fold(key),
+		`:comparator "i;unicode-casemap" :contains`: contains,
+		`:comparator "i;unicode-casemap" :matches`:  matches,
+		`:value "lt"`:                               fold(value) < fold(key),
+		`:value "ge" :comparator "i;octet"`:         value >= key,
+		`:value "ge" :comparator "i;ascii-numeric"`: number(value).Cmp(number(key)) >= 0,
+		`:value "eq" :comparator "i;ascii-numeric"`: number(value).Cmp(number(key)) == 0,
+		`:count "eq" :comparator "i;ascii-numeric"`: number(key).Cmp(big.NewInt(1)) == 0,
+	}
+}
+
+// literalExpression makes a regular expression that matches s and nothing else.
+func literalExpression(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		if strings.IndexByte(`^.[]$()|*+?{}\`, c) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

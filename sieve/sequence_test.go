@@ -87,22 +87,35 @@ func TestSequenceLog(t *testing.T) {
 	}
 }
 
+const mimeMessage = "Subject: x\nDate: Mon, 2 Nov 2026 08:00:00 +0000\nContent-Type: multipart/mixed; boundary=A\n\n" +
+	"--A\n\none\n--A\nContent-Type: text/html; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\n<p>=E9\n" +
+	"--A\nContent-Type: message/rfc822\n\nX: y\n\nz\n--A--\n"
+
 // FuzzRun compiles and runs whatever comes, with small limits: no panic, and a
 // result that says what becomes of the message.
 func FuzzRun(f *testing.F) {
 	e := newEngine(f, Options{
-		Extensions: "+editheader +vnd.dovecot.pipe +vnd.dovecot.environment",
+		Extensions: "+editheader +mboxmetadata +servermetadata +vacation-seconds +extlists +special-use +vnd.dovecot.pipe +vnd.dovecot.environment",
 		Limits:     Limits{Steps: 1000, Syntax: SyntaxLimits{ScriptSize: 1 << 12, StringSize: 1 << 10}},
 	})
 	const all = `require ["fileinto", "copy", "imap4flags", "editheader", "variables", "reject", "regex", "relational",
-		"envelope", "subaddress", "encoded-character", "mailbox", "environment", "comparator-i;ascii-numeric"]; `
-	for _, s := range []string{
-		`if anyof (header :matches "subject" "*a?b*", address :detail :regex ["to"] "^(a|b)+$") { fileinto :create "${1}"; }`,
-		`set :lower :quotewildcard "a" "${hex:41}*"; addflag "x"; keep :flags ["a", "b"]; redirect :copy "a@b.c";`,
-		`addheader "X" "y"; deleteheader :index 1 :contains "To" "a"; discard; reject text:` + "\nno\n.\n;",
-		`if not allof (size :over 1K, exists ["a", "b"], envelope :count "ge" "from" "1") { stop; } elsif true { keep; } else { }`,
+		"envelope", "subaddress", "encoded-character", "mailbox", "environment", "comparator-i;ascii-numeric", "body", "date", "index",
+		"mime", "foreverypart", "extracttext", "replace", "enclose", "vacation", "vacation-seconds", "enotify", "duplicate", "include",
+		"ihave", "extlists", "special-use", "mailboxid", "fcc", "vnd.dovecot.environment", "comparator-i;unicode-casemap"]; `
+	for src, msg := range map[string]string{
+		`if anyof (header :matches "subject" "*a?b*", address :detail :regex ["to"] "^(a|b)+$") { fileinto :create "${1}"; }`:                                    testMessage,
+		`set :lower :quotewildcard "a" "${hex:41}*"; addflag "x"; keep :flags ["a", "b"]; redirect :copy "a@b.c";`:                                               testMessage,
+		`addheader "X" "y"; deleteheader :index 1 :contains "To" "a"; discard; reject text:` + "\nno\n.\n;":                                                      testMessage,
+		`if not allof (size :over 1K, exists ["a", "b"], envelope :count "ge" "from" "1") { stop; } elsif true { keep; } else { }`:                               testMessage,
+		`foreverypart :name "p" { if header :mime :type :matches "content-type" "*" { extracttext :first 10 "v"; break :name "p"; } }`:                           mimeMessage,
+		`replace :subject "s" :from "a@b.c" "text"; enclose :subject "x" "y"; vacation :seconds 9 :fcc "Sent" "gone"; notify "mailto:a@b.c";`:                    mimeMessage,
+		`if body :content "text" :matches "*" { keep; } if date :index 1 :zone "+0100" "date" "hour" "09" { stop; } if duplicate :handle "x" { keep; }`:          mimeMessage,
+		`if hasflag "x" { if ihave "x" { stop; } } include :optional "y"; return; removeflag "v" ["a"]; if currentdate :value "ge" "date" "2000" { error "e"; }`: "",
 	} {
-		f.Add(s, testMessage)
+		if _, diags := e.Compile("seed", []byte(all+src), true); diags.HasErrors() {
+			f.Fatal(diags)
+		}
+		f.Add(src, msg)
 	}
 	f.Fuzz(func(t *testing.T, src, msg string) {
 		p, diags := e.Compile("f", []byte(all+src), true)
