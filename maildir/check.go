@@ -132,15 +132,23 @@ func (c *checker) keywords(f folder) (keywordTable, error) {
 
 func (c *checker) uidlist(f folder) error {
 	path := f.control + "/" + uidlistFile
-	text, err := c.store.readFile(path, maxUIDList)
+	file, err := c.store.openFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	parseUIDList(text, c.addLine(path))
-	return nil
+	defer file.Close() // nothing was written
+	bad := c.addLine(path)
+	seen := map[string]bool{}
+	_, err = parseUIDList(io.LimitReader(file, maxUIDList), func(line int, base string, _ uidRecord) {
+		if seen[base] {
+			bad(line, "file name given twice")
+		}
+		seen[base] = true
+	}, bad)
+	return err
 }
 
 // message checks one file of new or cur.

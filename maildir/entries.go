@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
+	"os"
+
+	"golang.org/x/sys/unix"
 
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore"
@@ -44,20 +48,44 @@ func (s *Store) Count(_ context.Context, mailbox string) (int, error) {
 	}
 	n := 0
 	for _, part := range readParts {
-		entries, err := s.fs.ReadDir(f.dir + "/" + part)
-		if err != nil && !isMissing(err) {
-			return 0, mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", f.name, err))
+		if err := s.eachName(f, part, func(string) { n++ }); err != nil {
+			return 0, err
 		}
-		n += len(entries)
 	}
 	return n, nil
+}
+
+// namesAtOnce is how many names are read from a directory at a time.
+const namesAtOnce = 1024
+
+// eachName gives the names of the files in a part of a folder, as they come.
+func (s *Store) eachName(f folder, part string, give func(name string)) error {
+	dir, err := s.fs.OpenFile(f.dir+"/"+part, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if isMissing(err) {
+		return nil
+	}
+	if err == nil {
+		defer dir.Close() // nothing was written
+	}
+	for err == nil {
+		var names []string
+		names, err = dir.Readdirnames(namesAtOnce)
+		for _, name := range names {
+			if name[0] != '.' {
+				give(name)
+			}
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", f.name, err))
 }
 
 // reader reads a folder.
 type reader struct {
 	store    *Store
 	folder   folder
-	list     uidList
 	keywords keywordTable
 	reread   bool            // the keywords were read again
 	again    map[string]bool // base names of what is wanted; nil in the first round: all
@@ -76,9 +104,6 @@ func (s *Store) reader(mailbox string) (*reader, error) {
 		return nil, err
 	}
 	r := &reader{store: s, folder: f}
-	if r.list, err = s.uidlist(f); err != nil {
-		return nil, err
-	}
 	if r.keywords, _, err = s.keywords(f); err != nil {
 		return nil, err
 	}
@@ -88,30 +113,27 @@ func (s *Store) reader(mailbox string) (*reader, error) {
 // round gives what is in the folder, or what of it is to be looked at again. It is
 // false when the consumer wants no more.
 func (r *reader) round(ctx context.Context, yield func(mailstore.Entry, error) bool) bool {
-	var parts [len(readParts)][]fs.DirEntry
-	for i, part := range readParts {
-		var err error
-		parts[i], err = r.store.fs.ReadDir(r.folder.dir + "/" + part)
-		if err != nil && !isMissing(err) {
-			return yield(mailstore.Entry{}, mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", r.folder.name, err)))
-		}
+	l, err := r.listing()
+	if err != nil {
+		return yield(mailstore.Entry{}, err)
 	}
-	// Moved from the first to the second while these were read.
-	seen := make(map[string]bool, len(parts[0]))
-	for i, entries := range parts {
-		for _, e := range entries {
+	for i, names := range l.names {
+		for j, fileName := range names {
 			if err := ctx.Err(); err != nil {
 				yield(mailstore.Entry{}, err)
 				return false
 			}
-			name := parseFileName(e.Name())
-			if e.Name()[0] == '.' || e.IsDir() || seen[name.base] || r.again != nil && !r.again[name.base] {
+			name := parseFileName(fileName)
+			moved := i > 0 && find(l.names[0], name.base) >= 0 // while these were read
+			if moved || r.again != nil && !r.again[name.base] {
 				continue
 			}
-			if i == 0 {
-				seen[name.base] = true
+			record, ok := l.records[name.base]
+			if !ok {
+				record = uidRecord{size: -1}
 			}
-			if !r.give(r.folder.dir+"/"+readParts[i]+"/"+e.Name(), name, yield) {
+			record.uid = l.uids[i][j]
+			if !r.give(r.folder.dir+"/"+readParts[i]+"/"+fileName, name, record, yield) {
 				return false
 			}
 		}
@@ -120,9 +142,12 @@ func (r *reader) round(ctx context.Context, yield func(mailstore.Entry, error) b
 }
 
 // give gives one message, or notes that it is missed.
-func (r *reader) give(path string, name fileName, yield func(mailstore.Entry, error) bool) bool {
-	entry, err := r.entry(path, name)
-	if errors.Is(err, fs.ErrNotExist) {
+func (r *reader) give(path string, name fileName, record uidRecord, yield func(mailstore.Entry, error) bool) bool {
+	entry, err := r.entry(path, name, record)
+	switch {
+	case errors.Is(err, errDirectory):
+		return true
+	case errors.Is(err, fs.ErrNotExist):
 		if r.missed == nil {
 			r.missed = map[string]bool{}
 		}
@@ -132,10 +157,16 @@ func (r *reader) give(path string, name fileName, yield func(mailstore.Entry, er
 	return yield(entry, err)
 }
 
-func (r *reader) entry(path string, name fileName) (mailstore.Entry, error) {
+// errDirectory says that there is no message but a directory.
+var errDirectory = errors.New("a directory")
+
+func (r *reader) entry(path string, name fileName, record uidRecord) (mailstore.Entry, error) {
 	info, err := r.store.fs.Lstat(path)
 	if err != nil {
 		return mailstore.Entry{}, mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", r.folder.name, err))
+	}
+	if info.IsDir() {
+		return mailstore.Entry{}, errDirectory
 	}
 	if !r.reread && r.keywords.lacks(name.letters) { // Dovecot may have just added one
 		r.reread = true
@@ -145,18 +176,14 @@ func (r *reader) entry(path string, name fileName) (mailstore.Entry, error) {
 	}
 	e := mailstore.Entry{
 		Mailbox: r.folder.name, GUID: name.base, Path: path, Size: name.size, VSize: max(name.vsize, 0),
-		Flags: flags(name.letters, r.keywords), Received: info.ModTime(),
+		Flags: flags(name.letters, r.keywords), Received: info.ModTime(), UID: record.uid,
 	}
-	record, ok := r.list.records[name.base]
-	if ok {
-		e.UID = record.uid
-		e.VSize = max(e.VSize, record.vsize)
-		if record.guid != "" {
-			e.GUID = record.guid
-		}
-		if e.Size < 0 {
-			e.Size = record.size
-		}
+	e.VSize = max(e.VSize, record.vsize)
+	if record.guid != "" {
+		e.GUID = record.guid
+	}
+	if e.Size < 0 {
+		e.Size = record.size
 	}
 	if e.Size < 0 {
 		e.Size = info.Size()

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -147,6 +149,47 @@ func TestGoMaildirReads(t *testing.T) {
 	}
 }
 
+// While a mailbox is read its names are kept, and little more.
+func TestEntriesMemory(t *testing.T) {
+	const messages, bound = 10000, 130 // bytes for each
+	s, home := inHome(t, nil)
+	first := put(t, s, "INBOX", `\Seen`)
+	var list strings.Builder
+	fmt.Fprintf(&list, "3 V5 N%d\n", messages+1)
+	for i := range messages {
+		base := fmt.Sprintf("17000%05d.M123456P12345.mail.example.org,S=1234,W=1250", i)
+		if err := os.Link(first, fmt.Sprintf("%s/Maildir/cur/%s:2,S", home, base)); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&list, "%d :%s\n", i+1, base)
+	}
+	mustWrite(t, home+"/Maildir/dovecot-uidlist", list.String())
+	list.Reset()
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, n, uids := heap(), 0, 0
+	for e, err := range s.Entries(t.Context(), "INBOX") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			if now := heap(); now > before+messages*bound {
+				t.Errorf("%d bytes a message", (now-before)/messages)
+			}
+		}
+		if n++; e.UID != 0 {
+			uids++
+		}
+	}
+	if n != messages+1 || uids != messages {
+		t.Errorf("%d messages, %d with a UID", n, uids)
+	}
+}
+
 func TestParseUIDList(t *testing.T) {
 	tests := []struct {
 		name, text string
@@ -158,7 +201,10 @@ func TestParseUIDList(t *testing.T) {
 		{"version 1", "1 5 3\n1 a:2,S\n2 b\n", map[string]uint32{"a": 1, "b": 2}, 3, nil},
 		{"appended", "3 V5 N2\n1 :a\n2 :b\n", map[string]uint32{"a": 1, "b": 2}, 3, nil},
 		{"being written", "3 V5 N2\n1 :a\n2 :b", map[string]uint32{"a": 1}, 2, nil},
-		{"bad lines", "3 V5 N9\n2 :a\n1 :b\nx\n3\n4 S1\n5 :\n6 :a\n0 :c\n7 :../x\n", map[string]uint32{"a": 6, "b": 1}, 9, []int{3, 4, 5, 6, 7, 8, 9, 10}},
+		{"bad lines", "3 V5 N9\n2 :a\n1 :b\nx\n3\n4 S1\n5 :\n6 :a\n0 :c\n7 :../x\n", map[string]uint32{"a": 6, "b": 1}, 9, []int{3, 4, 5, 6, 7, 9, 10}},
+		{"a long line", "3 V5 N2\n1 :" + strings.Repeat("x", 20000) + "\n2 :b\n", map[string]uint32{"b": 2}, 3, []int{2}},
+		{"a long line being written", "3 V5 N2\n2 :b\n1 :" + strings.Repeat("x", 20000), map[string]uint32{"b": 2}, 3, nil},
+		{"a long head", "3 V5 N2 P" + strings.Repeat("x", 20000) + "\n2 :b\n", nil, 0, []int{1}},
 		{"empty", "", nil, 0, []int{1}},
 		{"version 9", "9 V1 N1\n", nil, 0, []int{1}},
 		{"no validity", "3 N1\n", nil, 0, []int{1}},
@@ -168,14 +214,12 @@ func TestParseUIDList(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var bad []int
-			l := parseUIDList(tt.text, func(line int, _ string) { bad = append(bad, line) })
-			if !slices.Equal(bad, tt.bad) || l.nextUID != tt.next || len(l.records) != len(tt.uids) {
-				t.Errorf("bad lines %v, next %d, records %v", bad, l.nextUID, l.records)
-			}
-			for base, uid := range tt.uids {
-				if l.records[base].uid != uid {
-					t.Errorf("%s has UID %d, want %d", base, l.records[base].uid, uid)
-				}
+			uids := map[string]uint32{}
+			l, err := parseUIDList(strings.NewReader(tt.text),
+				func(_ int, base string, r uidRecord) { uids[base] = r.uid },
+				func(line int, _ string) { bad = append(bad, line) })
+			if err != nil || !slices.Equal(bad, tt.bad) || l.nextUID != tt.next || !maps.Equal(uids, tt.uids) {
+				t.Errorf("bad lines %v, next %d, uids %v, %v", bad, l.nextUID, uids, err)
 			}
 		})
 	}
@@ -185,10 +229,20 @@ func FuzzUIDList(f *testing.F) {
 	f.Add("3 V5 N4 G0a\n1 :a,S=3:2,S\n3 S3 W4 G12 :b\n")
 	f.Add("1 5 3\n1 a:2,S\n2 b\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		l := parseUIDList(text, func(int, string) {})
-		for base, r := range l.records {
-			if r.uid == 0 || r.uid >= l.nextUID && l.version == 3 && l.nextUID != 0 || base == "" || strings.ContainsAny(base, "/:") {
-				t.Errorf("%q: record %q %+v, next %d", text, base, r, l.nextUID)
+		type record struct {
+			base string
+			uid  uint32
+		}
+		var records []record
+		l, err := parseUIDList(strings.NewReader(text), func(_ int, base string, r uidRecord) {
+			records = append(records, record{base, r.uid})
+		}, func(int, string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			if r.uid == 0 || r.uid >= l.nextUID && l.version == 3 && l.nextUID != 0 || r.base == "" || strings.ContainsAny(r.base, "/:") {
+				t.Errorf("%q: record %+v, next %d", text, r, l.nextUID)
 			}
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"dovetail/internal/fsx"
 )
 
 // Limits of the control files.
@@ -23,18 +25,11 @@ var errTooLarge = errors.New("file too large")
 // readFile reads a control file. As its owner may put anything in its place, it
 // waits for no pipe and reads no device and not more than limit bytes.
 func (s *Store) readFile(path string, limit int64) (string, error) {
-	f, err := s.fs.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := s.openFile(path)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s: not a regular file", path)
-	}
+	defer f.Close() // nothing was written
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return "", err
@@ -43,4 +38,20 @@ func (s *Store) readFile(path string, limit int64) (string, error) {
 		return "", fmt.Errorf("%s: %w (limit %d bytes)", path, errTooLarge, limit)
 	}
 	return string(text), nil
+}
+
+// openFile opens a control file to be read.
+func (s *Store) openFile(path string) (fsx.File, error) {
+	f, err := s.fs.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }

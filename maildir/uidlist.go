@@ -1,8 +1,10 @@
 package maildir
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -25,7 +27,6 @@ type uidList struct {
 	uidValidity uint32
 	nextUID     uint32
 	guid        string
-	records     map[string]uidRecord // by base name
 }
 
 type uidRecord struct {
@@ -34,52 +35,73 @@ type uidRecord struct {
 	guid        string
 }
 
-// uidlist reads a folder's list; an empty one when there is none. No lock is
-// needed: the file is replaced, or whole lines are appended.
-func (s *Store) uidlist(f folder) (uidList, error) {
-	text, err := s.readFile(f.control+"/"+uidlistFile, maxUIDList)
+// maxUIDLine bounds a line of the list; a file name has at most 255 bytes.
+const maxUIDLine = 8 << 10
+
+// readUIDs gives the records of a folder's list, none when there is no list. No
+// lock is needed: the file is replaced, or whole lines are appended.
+func (s *Store) readUIDs(f folder, record func(base string, r uidRecord)) error {
+	file, err := s.openFile(f.control + "/" + uidlistFile)
 	if isMissing(err) {
-		return uidList{}, nil
+		return nil
+	}
+	if err == nil {
+		_, err = parseUIDList(io.LimitReader(file, maxUIDList), func(_ int, base string, r uidRecord) { record(base, r) }, func(int, string) {})
+		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return uidList{}, mailerr.FromErrno(fmt.Errorf("reading the uidlist of %s: %w", f.name, err))
+		return mailerr.FromErrno(fmt.Errorf("reading the uidlist of %s: %w", f.name, err))
 	}
-	return parseUIDList(text, func(int, string) {}), nil
+	return nil
 }
 
-// parseUIDList reads what it can; bad tells of each line that it cannot read or
-// that breaks a rule. A last line without its end is being written: passed over.
-func parseUIDList(text string, bad func(line int, what string)) uidList {
+// parseUIDList reads what it can and gives each record with its line; bad tells of
+// lines that it cannot read or that break a rule. A last line without its end is
+// being written: passed over. The error is one of reading.
+func parseUIDList(r io.Reader, record func(line int, base string, r uidRecord), bad func(line int, what string)) (uidList, error) {
 	var l uidList
-	text = text[:strings.LastIndexByte(text, '\n')+1]
-	head, rest, _ := strings.Cut(text, "\n")
-	if err := l.parseHead(head); err != nil {
-		bad(1, err.Error())
-		return uidList{}
-	}
-	l.records = make(map[string]uidRecord, strings.Count(rest, "\n"))
+	in := bufio.NewReaderSize(r, maxUIDLine)
 	last := uint32(0)
-	n := 1
-	for line := range strings.Lines(rest) {
-		n++
-		base, record, ok := l.parseRecord(strings.TrimSuffix(line, "\n"))
+	for n := 1; ; n++ {
+		text, err := in.ReadSlice('\n')
+		whole := err == nil
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = in.ReadSlice('\n')
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return l, err
+		}
+		line := strings.TrimSuffix(string(text), "\n")
+		if n == 1 {
+			if !whole {
+				line = ""
+			}
+			if headErr := l.parseHead(line); headErr != nil {
+				bad(1, headErr.Error())
+				return uidList{}, nil
+			}
+			continue
+		}
+		if err != nil {
+			return l, nil
+		}
+		base, rec, ok := "", uidRecord{}, false
+		if whole {
+			base, rec, ok = l.parseRecord(line)
+		}
 		switch {
 		case !ok:
 			bad(n, "not a record")
 			continue
-		case record.uid <= last:
+		case rec.uid <= last:
 			bad(n, "UIDs not ascending")
-		case record.uid >= l.nextUID && l.version != 1: // version 1 did not keep it up
+		case rec.uid >= l.nextUID && l.version != 1: // version 1 did not keep it up
 			// Appending lines leaves the head as it is, so this is no fault.
-			l.nextUID = record.uid + 1
+			l.nextUID = rec.uid + 1
 		}
-		last = max(last, record.uid)
-		if _, ok := l.records[base]; ok {
-			bad(n, "file name given twice")
-		}
-		l.records[base] = record
+		last = max(last, rec.uid)
+		record(n, base, rec)
 	}
-	return l
 }
 
 func (l *uidList) parseHead(head string) error {

@@ -23,7 +23,7 @@
 //
 // Of a message the header is read, the body when the script asks for it. A
 // bounded number of messages is under way at a time; for the whole mailbox the
-// store keeps the names of its files.
+// store keeps the names of its files, less than 100 bytes a message.
 package filter
 
 import (

@@ -140,6 +140,13 @@ func (f *faultyFile) Write(p []byte) (int, error) {
 	return f.File.Write(p)
 }
 
+func (f *faultyFile) Readdirnames(n int) ([]string, error) {
+	if err := f.fs.fault("readdir", f.Name()); err != nil {
+		return nil, err
+	}
+	return f.File.Readdirnames(n)
+}
+
 func (f *faultyFile) Sync() error {
 	if err := f.fs.fault("sync", f.Name()); err != nil {
 		return err

@@ -1,0 +1,54 @@
+package maildir
+
+import (
+	"slices"
+	"strings"
+)
+
+// listing is what a folder holds at one time. It is all that is kept of a mailbox
+// while it is read, so it is small: the names, and four bytes for each.
+type listing struct {
+	names   [len(readParts)][]string // sorted
+	uids    [len(readParts)][]uint32 // of the names; 0 for none
+	records map[string]uidRecord     // by base name, where they say more than a UID
+}
+
+// listing reads the names, and then the UIDs that they have.
+func (r *reader) listing() (*listing, error) {
+	l := &listing{records: map[string]uidRecord{}}
+	for i, part := range readParts {
+		err := r.store.eachName(r.folder, part, func(name string) { l.names[i] = append(l.names[i], name) })
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(l.names[i])
+		l.uids[i] = make([]uint32, len(l.names[i]))
+	}
+	return l, r.store.readUIDs(r.folder, l.note)
+}
+
+// note takes in a record of the uidlist.
+func (l *listing) note(base string, record uidRecord) {
+	found := false
+	for i, names := range l.names {
+		if j := find(names, base); j >= 0 {
+			l.uids[i][j], found = record.uid, true
+		}
+	}
+	if found && (record.guid != "" || record.size >= 0 || record.vsize >= 0) {
+		l.records[base] = record
+	}
+}
+
+// find gives the index of the name with a base name among sorted ones; -1 for none.
+func find(names []string, base string) int {
+	i, ok := slices.BinarySearch(names, base)
+	if ok {
+		return i
+	}
+	i, _ = slices.BinarySearch(names, base+":")
+	if i < len(names) && strings.HasPrefix(names[i], base+":") {
+		return i
+	}
+	return -1
+}
