@@ -30,11 +30,12 @@ func unreachable(p *pass, name string, block []*syntax.Node) {
 
 func repeatedTest(p *pass, name string, block []*syntax.Node) {
 	seen := map[string]int{}
-	for _, n := range block {
+	for i, n := range block {
 		if n.Name != "elsif" {
 			clear(seen)
 		}
-		if n.Name != "if" && n.Name != "elsif" || len(n.Tests) != 1 {
+		alone := n.Name == "if" && (i+1 == len(block) || block[i+1].Name != "elsif")
+		if n.Name != "if" && n.Name != "elsif" || len(n.Tests) != 1 || alone {
 			continue
 		}
 		text := render(n.Tests[0])
@@ -148,6 +149,9 @@ func (p *pass) usedIn(n *syntax.Node, s string, add func([]engine.Word)) {
 		if strings.Contains(lower, "${hex:") || strings.Contains(lower, "${unicode:") {
 			add([]engine.Word{{Capability: "encoded-character"}})
 		}
+	}
+	if n.Name != "environment" && !strings.Contains(s, "${") {
+		return
 	}
 	for _, w := range p.words.all {
 		switch {

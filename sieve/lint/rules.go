@@ -69,7 +69,9 @@ func (p *pass) applyUses(list []*syntax.Node, up []*syntax.Node) {
 				r.use(p, r.name, u, up)
 			}
 		}
-		p.applyUses(n.Tests, append(slices.Clip(up), n))
+		if len(n.Tests) > 0 {
+			p.applyUses(n.Tests, append(slices.Clip(up), n))
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"dovetail/sieve/internal/syntax"
@@ -36,7 +37,7 @@ func stringsOf(a syntax.Arg) []syntax.Arg {
 // use is a command or test with its arguments sorted.
 type use struct {
 	*syntax.Node
-	tags       map[string]syntax.Arg // values of those that take one; else the tag itself
+	tags       map[string]syntax.Arg // nil for none; values of those that take one; else the tag itself
 	positional []syntax.Arg
 }
 
@@ -52,7 +53,12 @@ func (u *use) last() []syntax.Arg {
 
 // use sorts the arguments of a node.
 func (p *pass) use(n *syntax.Node) *use {
-	u := &use{Node: n, tags: map[string]syntax.Arg{}}
+	u := &use{Node: n}
+	if !slices.ContainsFunc(n.Args, func(a syntax.Arg) bool { return a.Kind == syntax.Tag }) {
+		u.positional = n.Args
+		return u
+	}
+	u.tags = map[string]syntax.Arg{}
 	for i := 0; i < len(n.Args); i++ {
 		a := n.Args[i]
 		if a.Kind != syntax.Tag {

@@ -9,26 +9,39 @@ import (
 )
 
 // vocabulary is the engine's, by kind and name.
-type vocabulary struct{ all []engine.Word }
+type vocabulary struct {
+	all    []engine.Word
+	byName map[wordKey][]engine.Word
+}
 
-func newVocabulary(e *sieve.Engine) vocabulary { return vocabulary{e.Words()} }
+type wordKey struct {
+	kind engine.WordKind
+	name string
+}
+
+func newVocabulary(e *sieve.Engine) vocabulary {
+	v := vocabulary{all: e.Words(), byName: map[wordKey][]engine.Word{}}
+	for _, w := range v.all {
+		key := wordKey{w.Kind, w.Name}
+		v.byName[key] = append(v.byName[key], w)
+	}
+	return v
+}
 
 // find gives the words of a kind and name: several where several extensions have it.
 func (v vocabulary) find(kind engine.WordKind, name string) []engine.Word {
-	var found []engine.Word
-	for _, w := range v.all {
-		if w.Kind == kind && w.Name == name {
-			found = append(found, w)
-		}
-	}
-	return found
+	return slices.Clip(v.byName[wordKey{kind, name}])
 }
 
 // tags gives the tags of that name on a command; all of them for an empty name.
 func (v vocabulary) tags(command, name string) []engine.Word {
+	words := v.all
+	if name != "" {
+		words = v.find(engine.WordTag, name)
+	}
 	var found []engine.Word
-	for _, w := range v.all {
-		if w.Kind == engine.WordTag && (name == "" || w.Name == name) && slices.Contains(w.On, command) {
+	for _, w := range words {
+		if w.Kind == engine.WordTag && slices.Contains(w.On, command) {
 			found = append(found, w)
 		}
 	}
@@ -36,7 +49,9 @@ func (v vocabulary) tags(command, name string) []engine.Word {
 }
 
 func (v vocabulary) tagHasValue(command, name string) bool {
-	return slices.ContainsFunc(v.tags(command, name), func(w engine.Word) bool { return w.Value })
+	return slices.ContainsFunc(v.find(engine.WordTag, name), func(w engine.Word) bool {
+		return w.Value && slices.Contains(w.On, command)
+	})
 }
 
 // of gives the words that come with a capability, and the capability itself.
