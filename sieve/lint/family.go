@@ -60,7 +60,8 @@ func (f *family) addPasses(e *sieve.Engine, o Options) {
 		if i < 0 {
 			i = len(f.passes)
 			o.Global = s.global
-			f.passes = append(f.passes, newPass(e, f, s.file, s.src, o))
+			tree, _ := syntax.Parse(s.file, s.src, e.Limits().Syntax)
+			f.passes = append(f.passes, newPass(e, f, s.file, s.src, tree, o))
 		}
 		s.pass = f.passes[i]
 	}

@@ -80,8 +80,10 @@ func (p *pass) storesAlone(n *syntax.Node) bool {
 
 // unusedRequire finds capabilities of which a script uses no word.
 func unusedRequire(p *pass, name string) {
-	if slices.ContainsFunc(slices.Collect(nodes(p.tree)), func(n *syntax.Node) bool { return n.Name == "ihave" }) {
-		return // what is required where depends on the site
+	for n := range nodes(p.tree) {
+		if n.Name == "ihave" {
+			return // what is required where depends on the site
+		}
 	}
 	used := p.used()
 	for _, n := range p.tree {

@@ -43,8 +43,9 @@ type Options struct {
 // script, with what has no place at the end.
 func Script(e *sieve.Engine, name string, src []byte, o Options) []Finding {
 	f := &family{source: o.Source, found: map[scriptKey]*included{}}
-	_, diags := e.CompileFrom(name, src, o.Global, f)
-	f.passes = []*pass{newPass(e, f, name, src, o)}
+	tree, parsed := syntax.Parse(name, src, e.Limits().Syntax)
+	_, diags := e.CompileTree(name, tree, parsed, o.Global, f)
+	f.passes = []*pass{newPass(e, f, name, src, tree, o)}
 	f.addPasses(e, o)
 	for _, d := range diags {
 		p := f.passOf(d.Script)
@@ -98,13 +99,13 @@ type pass struct {
 	tree     []*syntax.Node
 	required map[string]syntax.Arg // capabilities, and where they are required first
 	findings []Finding
+	sorted   use        // that the rules are looking at
 	shared   *globalUse // nil until it is asked for
 	walked   bool       // stopping is known, or being found out
 	stopping bool       // it stops all scripts whenever it runs
 }
 
-func newPass(e *sieve.Engine, f *family, name string, src []byte, o Options) *pass {
-	tree, _ := syntax.Parse(name, src, e.Limits().Syntax)
+func newPass(e *sieve.Engine, f *family, name string, src []byte, tree []*syntax.Node, o Options) *pass {
 	p := &pass{
 		engine: e, family: f, words: newVocabulary(e), options: o, name: name, tree: tree,
 		lines: strings.Split(string(src), "\n"), required: map[string]syntax.Arg{},

@@ -62,8 +62,9 @@ func (p *pass) applyTo(block []*syntax.Node, up []*syntax.Node) {
 }
 
 func (p *pass) applyUses(list []*syntax.Node, up []*syntax.Node) {
+	u := &p.sorted // one for all, since most nodes are of no interest to any rule
 	for _, n := range list {
-		u := p.use(n)
+		p.sort(u, n)
 		for _, r := range rules {
 			if r.use != nil {
 				r.use(p, r.name, u, up)

@@ -34,14 +34,14 @@ func stringsOf(a syntax.Arg) []syntax.Arg {
 	return nil
 }
 
-// use is a command or test with its arguments sorted.
+// use is a command or test with its arguments sorted, without the values of its tags.
 type use struct {
 	*syntax.Node
-	tags       map[string]syntax.Arg // nil for none; values of those that take one; else the tag itself
+	tags       []string
 	positional []syntax.Arg
 }
 
-func (u *use) has(tag string) bool { _, ok := u.tags[tag]; return ok }
+func (u *use) has(tag string) bool { return slices.Contains(u.tags, tag) }
 
 // last gives the strings of the last positional argument.
 func (u *use) last() []syntax.Arg {
@@ -53,25 +53,25 @@ func (u *use) last() []syntax.Arg {
 
 // use sorts the arguments of a node.
 func (p *pass) use(n *syntax.Node) *use {
-	u := &use{Node: n}
-	if !slices.ContainsFunc(n.Args, func(a syntax.Arg) bool { return a.Kind == syntax.Tag }) {
-		u.positional = n.Args
-		return u
-	}
-	u.tags = map[string]syntax.Arg{}
+	u := &use{}
+	p.sort(u, n)
+	return u
+}
+
+// sort makes u the use that n is.
+func (p *pass) sort(u *use, n *syntax.Node) {
+	u.Node, u.tags, u.positional = n, u.tags[:0], u.positional[:0]
 	for i := 0; i < len(n.Args); i++ {
 		a := n.Args[i]
 		if a.Kind != syntax.Tag {
 			u.positional = append(u.positional, a)
 			continue
 		}
-		u.tags[a.Str] = a
-		if p.words.tagHasValue(n.Name, a.Str) && i+1 < len(n.Args) {
+		u.tags = append(u.tags, a.Str)
+		if p.words.tagHasValue(n.Name, a.Str) {
 			i++
-			u.tags[a.Str] = n.Args[i]
 		}
 	}
-	return u
 }
 
 // render gives a text that is equal for equal tests.

@@ -46,11 +46,18 @@ var ErrReturn = errors.New("return")
 // CompileFrom compiles a script like Compile; from gives those that it includes,
 // nil when there are none.
 func (e *Engine) CompileFrom(name string, src []byte, global bool, from Source) (*Program, syntax.Diagnostics) {
-	c := &Compiler{engine: e, name: name, global: global, source: from}
-	p, parsed := c.compile(src)
+	script, found := syntax.Parse(name, src, e.limits.Syntax)
+	return e.CompileTree(name, script, found, global, from)
+}
+
+// CompileTree compiles a script that was parsed already, with the engine's limits:
+// what syntax.Parse gave.
+func (e *Engine) CompileTree(name string, script []*syntax.Node, found syntax.Diagnostics, global bool, from Source) (*Program, syntax.Diagnostics) {
+	c := &Compiler{engine: e, name: name, global: global, source: from, diags: found}
+	p := c.compile(script)
 	if p == nil {
 		what := "validation failed"
-		if !parsed {
+		if script == nil {
 			what = "parse failed"
 		}
 		if len(c.diags) >= syntax.MaxFindings {
@@ -62,18 +69,17 @@ func (e *Engine) CompileFrom(name string, src []byte, global bool, from Source) 
 }
 
 // compile compiles the compiler's script; the Program is nil when there is an
-// error, parsed tells whether the script could be read at all.
-func (c *Compiler) compile(src []byte) (p *Program, parsed bool) {
-	script, diags := syntax.Parse(c.name, src, c.engine.limits.Syntax)
-	c.diags = diags
+// error, as that it could not be parsed.
+func (c *Compiler) compile(script []*syntax.Node) *Program {
 	if script == nil {
-		return nil, false
+		return nil
 	}
 	defer c.finish()
-	if p = c.program(script); c.diags.HasErrors() {
-		return nil, true
+	p := c.program(script)
+	if c.diags.HasErrors() {
+		return nil
 	}
-	return p, true
+	return p
 }
 
 // finish lets go of what only compiling needs, since closures keep calls and
@@ -92,8 +98,9 @@ func (c *Compiler) Includer() *Compiler { return c.includer }
 // Include compiles a script that this one includes. Its findings, under that name,
 // join those of this one; the Program is nil when there is an error among them.
 func (c *Compiler) Include(name string, src []byte, global bool) *Program {
-	sub := &Compiler{engine: c.engine, name: name, global: global, source: c.source, includer: c}
-	p, _ := sub.compile(src)
+	script, found := syntax.Parse(name, src, c.engine.limits.Syntax)
+	sub := &Compiler{engine: c.engine, name: name, global: global, source: c.source, includer: c, diags: found}
+	p := sub.compile(script)
 	for _, d := range sub.diags {
 		c.diags.Add(d)
 	}
