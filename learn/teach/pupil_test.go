@@ -1,0 +1,298 @@
+package teach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"dovetail/internal/message"
+	"dovetail/learn"
+	"dovetail/learn/ledger"
+)
+
+// counter is a Settler: it counts what it is taught, and may break on the way.
+type counter struct {
+	learned []string // subjects
+	breakAt int      // Learn stops before this item; -1: never
+	after   bool     // or rather after it, without saying so
+	down    bool
+	marks   int
+}
+
+func (c *counter) Name() string { return "counter" }
+
+func (c *counter) Learn(_ context.Context, _ string, items []learn.Item) []learn.Result {
+	results := make([]learn.Result, len(items))
+	for i, item := range items {
+		if i == c.breakAt && !c.after {
+			return fail(results, i)
+		}
+		subject, _ := item.Message.Get("Subject")
+		c.learned = append(c.learned, string(item.Prior)+">"+string(item.Class)+" "+subject)
+		if i == c.breakAt {
+			return fail(results, i)
+		}
+		results[i].Outcome = learn.Learned
+	}
+	return results
+}
+
+func fail(results []learn.Result, from int) []learn.Result {
+	for i := from; i < len(results); i++ {
+		results[i] = learn.Result{Err: errDown}
+	}
+	return results
+}
+
+func (c *counter) Mark(context.Context, string) (string, error) {
+	if c.down {
+		return "", errDown
+	}
+	c.marks++
+	return fmt.Sprint(len(c.learned)), nil
+}
+
+func (c *counter) Settle(_ context.Context, _, mark string, items []learn.Item) (int, error) {
+	if c.down {
+		return 0, errDown
+	}
+	var before int
+	_, err := fmt.Sscan(mark, &before)
+	if n := len(c.learned) - before; n > len(items) {
+		err = fmt.Errorf("%d of %d", n, len(items))
+	}
+	return len(c.learned) - before, err
+}
+
+func (c *counter) wants(t *testing.T, want ...string) {
+	t.Helper()
+	if got := strings.Join(c.learned, ", "); got != strings.Join(want, ", ") {
+		t.Errorf("learned %q, want %q", got, want)
+	}
+}
+
+var start = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+
+// item makes an item: "class subject".
+func item(t *testing.T, text string, at time.Time) Item {
+	t.Helper()
+	class, subject, _ := strings.Cut(text, " ")
+	m := message.Parse([]byte(mail(subject)))
+	hash, err := learn.HashOf(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Item{Hash: hash, Class: learn.Class(class), At: at, Message: m}
+}
+
+// teach teaches items and gives their outcomes as text, "error" for an error.
+func teach(t *testing.T, p *Pupil, at time.Time, texts ...string) string {
+	t.Helper()
+	var items []Item
+	for _, text := range texts {
+		items = append(items, item(t, text, at))
+	}
+	var words []string
+	for _, r := range p.Teach(t.Context(), "u", items) {
+		if r.Err != nil {
+			words = append(words, "error")
+		} else {
+			words = append(words, string(r.Outcome))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func wants(t *testing.T, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// However a call of a Settler ends, nothing is counted twice and nothing is lost.
+func TestSettler(t *testing.T) {
+	for breakAt := range 3 {
+		for _, after := range []bool{false, true} {
+			c := &counter{breakAt: breakAt, after: after}
+			p := &Pupil{Backend: c, Ledger: ledger.NewMem()}
+			wants(t, teach(t, p, start, "spam x", "ham y", "spam z"), "error error error")
+			c.breakAt = -1
+			got := teach(t, p, start, "spam x", "ham y", "spam z", "ham w")
+			if n := strings.Count(got, "already"); n+strings.Count(got, "learned") != 4 || n != breakAt && n != breakAt+1 {
+				t.Errorf("breaks at %d (after: %v): then %q", breakAt, after, got)
+			}
+			c.wants(t, ">spam x", ">ham y", ">spam z", ">ham w")
+			wants(t, teach(t, p, start.Add(time.Hour), "ham x"), "learned")
+			c.wants(t, ">spam x", ">ham y", ">spam z", ">ham w", "spam>ham x")
+		}
+	}
+}
+
+// The state cannot be asked for: before, nothing is taught; after, it is asked for
+// at the next time.
+func TestSettlerDown(t *testing.T) {
+	c := &counter{breakAt: -1, down: true}
+	l := &brokenLedger{Ledger: ledger.NewMem()}
+	p := &Pupil{Backend: c, Ledger: l}
+	wants(t, teach(t, p, start, "spam x"), "error")
+	c.wants(t)
+	c.down = false
+	l.failAt = 2 // the result
+	wants(t, teach(t, p, start, "spam x"), "error")
+	c.wants(t, ">spam x")
+	c.down = true
+	wants(t, teach(t, p, start, "spam x"), "error")
+	c.down = false
+	wants(t, teach(t, p, start, "spam x"), "already")
+	c.wants(t, ">spam x")
+}
+
+// brokenLedger fails at the n-th write, from 1.
+type brokenLedger struct {
+	learn.Ledger
+	failAt, writes int
+	taught, open   error
+}
+
+func (b *brokenLedger) Write(ctx context.Context, backend, user string, entries []learn.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if b.writes++; b.writes == b.failAt {
+		return errDown
+	}
+	return b.Ledger.Write(ctx, backend, user, entries)
+}
+
+func (b *brokenLedger) Taught(ctx context.Context, backend, user string, hashes []learn.Hash) (map[learn.Hash]learn.Entry, error) {
+	if b.taught != nil {
+		return nil, b.taught
+	}
+	return b.Ledger.Taught(ctx, backend, user, hashes)
+}
+
+func (b *brokenLedger) Open(ctx context.Context, backend, user string) ([]learn.Entry, error) {
+	if b.open != nil {
+		return nil, b.open
+	}
+	return b.Ledger.Open(ctx, backend, user)
+}
+
+// Whatever the ledger does not take: the lesson is tried again, and a Settler has
+// it once.
+func TestLedgerFails(t *testing.T) {
+	for failAt := range 4 {
+		l := &brokenLedger{Ledger: ledger.NewMem(), failAt: failAt + 1}
+		c := &counter{breakAt: -1}
+		p := &Pupil{Backend: c, Ledger: l}
+		for range 3 {
+			teach(t, p, start, "spam x", "spam y")
+		}
+		wants(t, teach(t, p, start, "spam x", "spam y"), "already already")
+		c.wants(t, ">spam x", ">spam y")
+	}
+	c := &counter{breakAt: -1}
+	for _, l := range []*brokenLedger{{Ledger: ledger.NewMem(), taught: errDown}, {Ledger: ledger.NewMem(), open: errDown}} {
+		wants(t, teach(t, &Pupil{Backend: c, Ledger: l}, start, "spam x"), "error")
+	}
+	c.wants(t)
+}
+
+// A back end that is no Settler is taught again after an intent that stayed open,
+// also when the lesson goes back to what the ledger has.
+func TestOpenIntent(t *testing.T) {
+	a := &fake{name: "a"}
+	l := &brokenLedger{Ledger: ledger.NewMem()}
+	p := &Pupil{Backend: a, Ledger: l}
+	wants(t, teach(t, p, start, "spam x"), "learned")
+	l.failAt = l.writes + 2
+	wants(t, teach(t, p, start.Add(1*time.Second), "ham x"), "error")
+	wants(t, teach(t, p, start.Add(2*time.Second), "spam x"), "learned")
+	a.wants(t, "u spam  x", "u ham spam x", "u spam ham x")
+	wants(t, teach(t, p, start.Add(2*time.Second), "spam x"), "already")
+	wants(t, teach(t, p, start.Add(1*time.Second), "ham x"), "superseded")
+	a.wants(t)
+}
+
+func TestRefused(t *testing.T) {
+	a := &fake{name: "a"}
+	a.learn = func(_ context.Context, _ string, item learn.Item) learn.Result {
+		if item.Class == learn.Ham {
+			return learn.Result{Outcome: learn.Refused, Reason: "too short"}
+		}
+		return learn.Result{Outcome: learn.Relearned}
+	}
+	p := &Pupil{Backend: a, Ledger: ledger.NewMem()}
+	wants(t, teach(t, p, start, "ham x", "spam y"), "refused relearned")
+	wants(t, teach(t, p, start, "ham x", "ham y"), "refused refused") // not known, so asked again
+	wants(t, teach(t, p, start, "spam y"), "already")                 // still the class of before
+	a.wants(t, "u ham  x", "u spam  y", "u ham  x", "u ham spam y")
+}
+
+// What is taught again and again is not forgotten.
+func TestRefresh(t *testing.T) {
+	a := &fake{name: "a"}
+	l := ledger.NewMem()
+	p := &Pupil{Backend: a, Ledger: l}
+	for day := range 100 {
+		teach(t, p, start.Add(time.Duration(day)*24*time.Hour), "spam x")
+	}
+	if n, err := l.Forget(t.Context(), start.Add(60*24*time.Hour)); n != 0 || err != nil {
+		t.Errorf("%d entries forgotten, %v", n, err)
+	}
+	a.wants(t, "u spam  x")
+}
+
+// liar gives fewer results than items.
+type liar struct{ fake }
+
+func (l *liar) Learn(context.Context, string, []learn.Item) []learn.Result { return nil }
+
+func TestLiar(t *testing.T) {
+	wants(t, teach(t, &Pupil{Backend: &liar{fake{name: "l"}}, Ledger: ledger.NewMem()}, start, "spam x"), "error")
+}
+
+func TestLocks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "locks")
+	l, err := NewLocks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewLocks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := l.Lock(t.Context(), "a", "u")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	a := &fake{name: "a"}
+	p := &Pupil{Backend: a, Ledger: ledger.NewMem(), Lock: other.Lock}
+	if r := p.Teach(ctx, "u", []Item{item(t, "spam x", start)}); !errors.Is(r[0].Err, context.DeadlineExceeded) || r[0].Asked {
+		t.Errorf("while it was locked: %+v", r)
+	}
+	free, err := other.Lock(t.Context(), "b", "u")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free()
+	release()
+	wants(t, teach(t, p, start, "spam x"), "learned")
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewLocks(dir); err == nil {
+		t.Error("a directory that others may write to")
+	}
+	if _, err := NewLocks(filepath.Join(dir, "a", "b")); err == nil {
+		t.Error("a directory that cannot be made")
+	}
+}
