@@ -1,0 +1,162 @@
+// Package rspamd teaches rspamd, through the controller's HTTP interface.
+//
+// # Users
+//
+// A lesson is for the user whom the header Deliver-To names: with per_user set in
+// rspamd's classifier each has a vocabulary of its own, else it does not matter.
+//
+// # Answers
+//
+// Rspamd's answers are told apart by status and text, since both changed from version
+// to version:
+//
+//	200 {"success":true}     learned, also when it has replaced the other class
+//	208 … already learned    known in this class
+//	204 REASON               refused: a condition said no, or too few words
+//	400 Empty body           refused
+//	413                      refused: larger than rspamd's max_message
+//	404 … already learned    see below
+//	everything else          an error: the lesson is tried again
+//
+// A 404 with the text of 208 has two meanings. From a classifier with its own
+// database it means 208. With redis rspamd says it when redis cannot be reached
+// (measured with 3.4), and nothing was learned. So the controller is asked by /stat
+// which of them it has, and with redis the answer is an error.
+//
+// # Limits
+//
+// Rspamd 3.4 says success after its own time limit when redis hangs, and a redis that
+// is killed then takes the lesson with it. From here that cannot be seen.
+package rspamd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"dovetail/internal/userdb/expand"
+	"dovetail/learn"
+)
+
+// The defaults of Options.
+const (
+	DefaultURL     = "http://127.0.0.1:11334"
+	DefaultTimeout = time.Minute
+	DefaultMaxSize = 50 << 20 // rspamd's max_message
+)
+
+// Options say where rspamd is and how it is spoken to.
+type Options struct {
+	URL          string           // of the controller: http://HOST:PORT, https://…, or unix:PATH; empty: DefaultURL
+	Password     string           // enable_password where rspamd has one, else password; empty: none is sent
+	PasswordFile string           // holds the password in its first line; read for each batch
+	DeliverTo    *expand.Template // the user as rspamd calls it; nil: Deliver-To is not sent
+	Classifier   string           // which one learns; empty: rspamd's choice
+	Bulk         bool             // also what the classifier is sure of already, as rspamc does for directories
+	Timeout      time.Duration    // for one message; 0: DefaultTimeout
+	MaxSize      int64            // bytes, larger messages are refused; 0: DefaultMaxSize
+}
+
+// Backend is rspamd as a learn.Backend.
+type Backend struct {
+	o      Options
+	base   string // URL without a slash at the end
+	client *http.Client
+}
+
+// New makes a back end. Nothing is asked of rspamd yet.
+func New(o Options) (*Backend, error) {
+	o.Timeout, o.MaxSize = cmp.Or(o.Timeout, DefaultTimeout), cmp.Or(o.MaxSize, DefaultMaxSize)
+	transport := &http.Transport{MaxResponseHeaderBytes: maxAnswer, IdleConnTimeout: time.Minute}
+	base, err := address(cmp.Or(o.URL, DefaultURL), transport)
+	if err != nil {
+		return nil, err
+	}
+	// An answer from elsewhere is no answer of rspamd.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Backend{o: o, base: base, client: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
+}
+
+// CheckURL says what is wrong with the controller's URL.
+func CheckURL(s string) error {
+	_, err := address(s, new(http.Transport))
+	return err
+}
+
+// address gives the URL to ask, and has transport go to the socket where it is one.
+func address(s string, transport *http.Transport) (string, error) {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		if !strings.HasPrefix(path, "/") {
+			return "", fmt.Errorf("%q: the path of a socket must be absolute", s)
+		}
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}
+		return "http://localhost", nil
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return "", fmt.Errorf("%q: expected http://HOST:PORT or unix:PATH", s)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "", fmt.Errorf("%q: nothing but a host, a port and a path is of use here", s)
+	}
+	return strings.TrimSuffix(s, "/"), nil
+}
+
+// Name is "rspamd".
+func (b *Backend) Name() string { return "rspamd" }
+
+// Learn teaches one message after the other.
+func (b *Backend) Learn(ctx context.Context, user string, items []learn.Item) []learn.Result {
+	results := make([]learn.Result, len(items))
+	header, err := b.header(user)
+	for i, item := range items {
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		results[i] = b.learn(ctx, header, item)
+		if errors.Is(results[i].Err, errAll) {
+			err = results[i].Err
+		}
+	}
+	return results
+}
+
+// errAll is in errors that every other message would have too.
+var errAll = errors.New("rspamd is down or wrongly configured")
+
+// header gives the fields of a user's requests.
+func (b *Backend) header(user string) (http.Header, error) {
+	h := http.Header{"User-Agent": {"dovetail"}}
+	password := b.o.Password
+	if b.o.PasswordFile != "" {
+		text, err := os.ReadFile(b.o.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading rspamd's password: %w", err)
+		}
+		password, _, _ = strings.Cut(string(text), "\n")
+		password = strings.TrimSuffix(password, "\r")
+	}
+	if password != "" {
+		h.Set("Password", password)
+	}
+	if b.o.DeliverTo != nil && user != "" {
+		h.Set("Deliver-To", b.o.DeliverTo.Expand(&expand.Vars{User: user}))
+	}
+	if b.o.Classifier != "" {
+		h.Set("Classifier", b.o.Classifier)
+	}
+	if b.o.Bulk {
+		h.Set("Learn-Type", "bulk")
+	}
+	return h, nil
+}
