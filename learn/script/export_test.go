@@ -1,0 +1,4 @@
+package script
+
+// ReadRequest is readRequest, for the fuzzer.
+var ReadRequest = readRequest
