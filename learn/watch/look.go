@@ -1,0 +1,235 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"dovetail/internal/mailstore"
+	"dovetail/internal/message"
+	"dovetail/learn"
+	"dovetail/learn/rule"
+	"dovetail/maildir"
+)
+
+// Tolerances, and bounds of what one look does.
+const (
+	// settleTime is how old a directory's time must be to tell changes after it.
+	settleTime = 2 * time.Second
+	// clockSlack is how much the clocks of those who name files may differ.
+	clockSlack = time.Minute
+	// filedWithin is the time from the receipt of a message to its delivery.
+	filedWithin = 5 * time.Second
+	// maxCompared bounds the messages that are read to find those that left.
+	maxCompared = 500
+	// maxHashed bounds the old messages of junk folders that are read for their hash.
+	maxHashed = 100
+	// maxRescued bounds the rescued messages that are remembered.
+	maxRescued = 500
+)
+
+// look is one look at a user's mail.
+type look struct {
+	watcher  *Watcher
+	mail     Mail
+	start    time.Time
+	old, new *state
+	changed  bool // the new state differs from the old one
+	report   *Report
+
+	glances []*maildir.Glance
+	arrived []arrival // into junk folders
+	marked  []arrival // with a new keyword
+	left    []leaving
+	known   known // what was in the junk folders
+}
+
+// arrival is a message that has to do with a change.
+type arrival struct {
+	change  rule.Change
+	glance  *maildir.Glance
+	name    maildir.Name
+	record  *record   // in the new state; nil when it is not kept
+	renamed time.Time // of one with a keyword: when its flags last changed
+}
+
+// leaving is a message that is not in its junk folder any more.
+type leaving struct {
+	record
+	from string
+}
+
+func (l *look) run(ctx context.Context) error {
+	l.new = &state{Version: stateVersion, Looked: l.start, Boxes: map[string]*box{}, Rescued: l.old.Rescued}
+	l.known = knownOf(l.old)
+	if err := l.mail.Do(func() error { return l.survey(ctx) }); err != nil {
+		return err
+	}
+	if !l.report.First {
+		if err := l.teach(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.mail.Do(func() error { return l.hashSome(ctx) }); err != nil {
+		return err
+	}
+	if !l.changed && !l.report.First {
+		return nil // the old one says it all
+	}
+	return l.watcher.States.save(l.mail.User, l.new)
+}
+
+// survey reads the mailboxes that have changed.
+func (l *look) survey(ctx context.Context) error {
+	names, err := l.mail.Store.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		glance, err := l.mail.Store.Glance(name)
+		if err != nil {
+			return err
+		}
+		l.glances = append(l.glances, glance)
+		if err := l.box(ctx, glance); err != nil {
+			return err
+		}
+	}
+	for name, old := range l.old.Boxes { // those that are gone
+		if l.new.Boxes[name] != nil {
+			continue
+		}
+		l.changed = true
+		if l.watcher.Rules.IsJunk(name) {
+			l.leave(name, old.Seen)
+		}
+	}
+	return nil
+}
+
+// box compares a mailbox with what was seen of it.
+func (l *look) box(ctx context.Context, glance *maildir.Glance) error {
+	name := glance.Mailbox()
+	isJunk, keywords, old := l.watcher.Rules.IsJunk(name), lettersOf(glance), l.old.Boxes[name]
+	if !isJunk && keywords.none() { // kept as an empty one, to know that it was there
+		l.changed = l.changed || old == nil || len(old.Seen) > 0
+		l.new.Boxes[name] = &box{}
+		return nil
+	}
+	if old != nil && !old.Changed.IsZero() && old.Changed.Equal(glance.Changed) {
+		l.new.Boxes[name] = old
+		return nil
+	}
+	l.changed = true
+	seen := &box{}
+	if l.start.Sub(glance.Changed) > settleTime {
+		seen.Changed = glance.Changed
+	}
+	l.new.Boxes[name] = seen
+	if isJunk {
+		return l.junk(ctx, glance, keywords, old, seen)
+	}
+	return l.other(ctx, glance, keywords, old, seen)
+}
+
+// teach gives the lessons that the survey found.
+func (l *look) teach(ctx context.Context) error {
+	for _, a := range l.arrived {
+		if err := l.give(ctx, a, l.acceptArrived); err != nil {
+			return err
+		}
+	}
+	for _, a := range l.marked {
+		if err := l.give(ctx, a, l.acceptMarked); err != nil {
+			return err
+		}
+	}
+	var found []arrival
+	err := l.mail.Do(func() (err error) { found, err = l.search(ctx); return err })
+	if err != nil {
+		return err
+	}
+	for _, a := range found {
+		if err := l.give(ctx, a, l.acceptRescued); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// give puts a lesson into the queue, if the rule and accept want it. A message that
+// cannot be read is left out, and the queue's error ends the look.
+func (l *look) give(ctx context.Context, a arrival, accept func(a arrival, m *message.Message, h learn.Hash) bool) error {
+	var m *message.Message
+	var closer io.Closer
+	err := l.mail.Do(func() (err error) { m, closer, err = l.open(ctx, a.glance, a.name); return err })
+	if err != nil {
+		l.warn(err)
+		return nil
+	}
+	defer closer.Close()
+	hash, err := learn.HashOf(m)
+	if err != nil {
+		l.warn(err)
+		return nil
+	}
+	if a.record != nil {
+		a.record.hash = shortHash(hash)
+	}
+	a.change.Size = m.Size()
+	if !accept(a, m, hash) || l.watcher.Rules.Decide(a.change).Class == learn.None {
+		return nil
+	}
+	lesson := learn.Lesson{User: l.mail.User, Class: a.change.Said, At: l.start, Origin: learn.Watch,
+		Cause: a.change.Cause, From: a.change.From, To: a.change.To}
+	if err := l.watcher.Put(ctx, lesson, m.Open()); err != nil {
+		return err
+	}
+	l.report.Lessons = append(l.report.Lessons, lesson)
+	return nil
+}
+
+// warn notes what could not be read. A message that is gone already is no news.
+func (l *look) warn(err error) {
+	if !errors.Is(err, mailstore.ErrNoMessage) && !errors.Is(err, fs.ErrNotExist) {
+		l.report.Warnings = append(l.report.Warnings, err)
+	}
+}
+
+func (l *look) open(ctx context.Context, glance *maildir.Glance, n maildir.Name) (*message.Message, io.Closer, error) {
+	return l.mail.Store.Open(ctx, glance.Entry(n))
+}
+
+// isNew tells whether a file was given its name since the last look.
+func (l *look) isNew(n maildir.Name) bool {
+	t, ok := nameTime(n.Base)
+	return ok && !t.Before(l.old.Looked.Add(-clockSlack))
+}
+
+// nameTime gives the time in the name of a file: the seconds that it begins with.
+func nameTime(base string) (time.Time, bool) {
+	digits, _, _ := strings.Cut(base, ".")
+	seconds, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || seconds <= 0 {
+		return time.Time{}, false
+	}
+	return time.Unix(seconds, 0), true
+}
+
+// wasFiled tells whether a message was delivered into the folder where it is.
+func wasFiled(n maildir.Name, received time.Time) bool {
+	named, ok := nameTime(n.Base)
+	return ok && named.Sub(received).Abs() <= filedWithin
+}
+
+// rescue remembers a message that is taught as ham.
+func (l *look) rescue(hash learn.Hash) {
+	l.changed = true
+	l.new.Rescued = append(slices.Clip(l.new.Rescued), hash.String())
+	l.new.Rescued = l.new.Rescued[max(0, len(l.new.Rescued)-maxRescued):]
+}
