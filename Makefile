@@ -15,6 +15,10 @@ BENCH    ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 programs = $(filter-out internal,$(notdir $(wildcard cmd/*)))
+# Dovecot runs learn-spam and learn-ham within the limit of its own processes
+# (vsz_limit, 256 MB), and a Go program of 64 bits reserves more address space than
+# that. Those of 32 bits do not. LEARN_GOARCH=amd64 is for kernels without them.
+LEARN_GOARCH ?= $(subst amd64,386,$(shell $(GO) env GOARCH))
 ldflags  = -s -w -X dovetail/internal/cli.Version=$(VERSION)
 
 .PHONY: all build demo test check race lint bench fuzz install clean
@@ -23,7 +27,8 @@ all: build
 
 build:
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o bin/ $(addprefix ./cmd/,$(programs))
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o bin/ $(addprefix ./cmd/,$(filter-out learn-%,$(programs)))
+	CGO_ENABLED=0 GOARCH=$(LEARN_GOARCH) $(GO) build -trimpath -ldflags '$(ldflags)' -o bin/ $(addprefix ./cmd/,$(filter learn-%,$(programs)))
 
 demo: build
 	@bin/dovetail demo

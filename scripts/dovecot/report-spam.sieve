@@ -1,0 +1,18 @@
+# A message came into a junk folder by COPY, MOVE or APPEND: it is spam, unless
+# dovetail's [learn] leaves it out.
+require ["imapsieve", "vnd.dovecot.imapsieve", "environment", "variables", "vnd.dovecot.execute"];
+
+if environment :matches "imap.user" "*" { set "user" "${1}"; }
+if environment :matches "imap.cause" "*" { set "cause" "${1}"; }
+if environment :matches "imap.mailbox" "*" { set "to" "${1}"; }
+if environment :matches "vnd.dovecot.mailbox-from" "*" { set "from" "${1}"; }
+
+# What is appended came from no folder; what is copied within one is no news.
+if string :is "${cause}" "APPEND" { set "from" ""; }
+elsif string :comparator "i;octet" :is "${from}" "${to}" { stop; }
+
+# A program that fails here fails neither the script nor what the client does. The
+# second name is that of the program itself, should nobody answer at the socket.
+if not execute :pipe "learn-spam" ["--cause=${cause}", "--from=${from}", "--to=${to}", "--", "${user}"] {
+  execute :pipe "sa-learn-spam.sh" ["--cause=${cause}", "--from=${from}", "--to=${to}", "--", "${user}"];
+}
