@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"dovetail/internal/message"
 	"dovetail/sieve/internal/engine"
@@ -18,7 +19,7 @@ func checkObject(name string) error {
 		return nil
 	case object != "message" && object != "envelope":
 		return fmt.Errorf("unknown testsuite object '%s'", object)
-	case object == "envelope" && slices.Contains([]string{"from", "to", "orig_to", "auth"}, member):
+	case object == "envelope" && slices.Contains([]string{"from", "to", "orig_to", "auth", "notify", "orcpt", "ret", "envid", "by"}, member):
 		return nil
 	}
 	return fmt.Errorf("member '%s' does not exist for testsuite object '%s'", member, object)
@@ -39,8 +40,40 @@ func (s *suite) testSet(r *engine.Run, c *engine.Call) error {
 		s.envelope.OrigTo = s.path("recipient", value)
 	case "envelope.auth":
 		s.envelope.Auth = value
+	case "envelope.notify":
+		s.envelope.Notify = value
+	case "envelope.orcpt":
+		s.envelope.ORcpt = value
+	case "envelope.ret":
+		s.envelope.Ret = value
+	case "envelope.envid":
+		s.envelope.EnvID = value
+	case "envelope.by":
+		by, err := deliverBy(value, r.Now())
+		if err != nil {
+			return s.fail("envelope.by: %v", err)
+		}
+		s.envelope.By = by
 	}
 	return nil
+}
+
+// deliverBy reads SECONDS;MODE, where MODE is N or R with T behind it or not (RFC
+// 2852 section 4); nothing for "".
+func deliverBy(value string, now time.Time) (*message.DeliverBy, error) {
+	if value == "" {
+		return nil, nil
+	}
+	var seconds int64
+	var mode string
+	if _, err := fmt.Sscanf(value, "%d;%s", &seconds, &mode); err != nil {
+		return nil, fmt.Errorf("%q is not SECONDS;MODE: %w", value, err)
+	}
+	mode, trace := strings.CutSuffix(mode, "T")
+	if mode != "N" && mode != "R" {
+		return nil, fmt.Errorf("%q: the mode is N, R, NT or RT", value)
+	}
+	return &message.DeliverBy{Time: now.Add(time.Duration(seconds) * time.Second), Return: mode == "R", Trace: trace}, nil
 }
 
 // path reads an address of the envelope; a bad one is logged and counts as none.
@@ -131,6 +164,7 @@ func (s *suite) hasMessage(r *engine.Run, c *engine.Call) (bool, error) {
 	m := s.outbox[index]
 	s.use(r, m.message, nil)
 	s.envelope.From, s.envelope.To, s.envelope.OrigTo = m.from, m.to, m.to
+	s.envelope.Notify, s.envelope.Ret, s.envelope.By = m.ask.Notify, m.ask.Ret, m.ask.By
 	return true, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"dovetail/internal/mailstore/mem"
 	"dovetail/internal/message"
 	"dovetail/internal/program"
+	"dovetail/internal/submission"
 	"dovetail/sieve/action"
 	"dovetail/sieve/internal/engine"
 )
@@ -32,6 +33,19 @@ func (m *mailboxes) Exists(ctx context.Context, name string) (bool, error) {
 	return m.Store.Exists(ctx, mailbox(name))
 }
 
+// MailboxByID finds the mailbox NAME by the id id-of-NAME.
+func (m *mailboxes) MailboxByID(ctx context.Context, id string) (string, error) {
+	name, ok := strings.CutPrefix(id, "id-of-")
+	if !ok {
+		return "", nil
+	}
+	found, err := m.Exists(ctx, name)
+	if err != nil || !found {
+		return "", err
+	}
+	return name, nil
+}
+
 func (m *mailboxes) Prepare(ctx context.Context, msg *message.Message, d mailstore.Delivery) (mailstore.Pending, error) {
 	d.Mailbox = mailbox(d.Mailbox)
 	return m.Store.Prepare(ctx, msg, d)
@@ -50,18 +64,28 @@ func (s *suite) testMailboxCreate(r *engine.Run, c *engine.Call) error {
 type sent struct {
 	from, to string
 	message  *message.Message
+	ask      submission.Request
 }
 
 // sender keeps outgoing mail.
 type sender struct{ s *suite }
 
 func (o sender) Send(_ context.Context, from string, to []string, m *message.Message) error {
+	return o.keep(from, to, m, submission.Request{})
+}
+
+// SendAsking is for an MTA that takes all requests.
+func (o sender) SendAsking(_ context.Context, from string, to []string, m *message.Message, ask submission.Request) (submission.Taken, error) {
+	return submission.Taken{DSN: true, By: true}, o.keep(from, to, m, ask)
+}
+
+func (o sender) keep(from string, to []string, m *message.Message, ask submission.Request) error {
 	raw, err := io.ReadAll(m.Open())
 	if err != nil {
 		return err
 	}
 	for _, rcpt := range to {
-		o.s.outbox = append(o.s.outbox, sent{from, rcpt, message.Parse(raw)})
+		o.s.outbox = append(o.s.outbox, sent{from, rcpt, message.Parse(raw), ask})
 	}
 	return nil
 }

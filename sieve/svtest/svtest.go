@@ -18,6 +18,10 @@
 // included-global (:global) beside the test file, or of a file of keys and values
 // named by the settings sieve and sieve_global as dict:file:PATH.
 //
+// For what Pigeonhole lacks: the envelope of test_set has notify, orcpt, ret, envid
+// and by (SECONDS;MODE, RFC 2852 section 4), too, and test_message :smtp sets those
+// that a message was sent with; the mailbox NAME has the id id-of-NAME.
+//
 // Known differences from Pigeonhole's runner: every test_config_reload puts all
 // settings into effect, not those of one extension alone; scripts are kept under
 // the name given to test_binary_save, there are no binaries.

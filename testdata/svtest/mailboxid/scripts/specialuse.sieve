@@ -1,0 +1,2 @@
+require ["fileinto", "mailboxid", "special-use"];
+fileinto :mailboxid "x" :specialuse "\\Junk" "y";
