@@ -48,7 +48,7 @@ func TestFilters(t *testing.T) {
 		}
 	})
 	t.Run("spamd", func(t *testing.T) {
-		s := peer.StartSpamd(t)
+		s := peer.StartSpamd(t, peer.SpamdOptions{})
 		tryFilter(t, s, func(class string, message []byte) error {
 			c, err := net.Dial("unix", s.Socket)
 			if err != nil {

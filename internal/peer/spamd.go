@@ -32,9 +32,13 @@ type Spamd struct {
 	*Process
 }
 
-// StartSpamd starts a spamd that works as the user debian-spamd. Extra are further
-// arguments.
-func StartSpamd(t T, extra ...string) *Spamd {
+// SpamdOptions say how a Spamd is set up.
+type SpamdOptions struct {
+	NoTell bool // it must not learn
+}
+
+// StartSpamd starts a spamd that works as the user debian-spamd.
+func StartSpamd(t T, o SpamdOptions) *Spamd {
 	t.Helper()
 	Need(t, Root, SpamAssassin)
 	dir := Dir(t)
@@ -55,11 +59,14 @@ func StartSpamd(t T, extra ...string) *Spamd {
 		t.Fatalf("%v", err)
 	}
 	Chown(t, dir, User{Name: "debian-spamd", UID: int(s.cred.Uid), GID: int(s.cred.Gid)})
-	s.args = append([]string{
-		"--allow-tell", "--local", "--username=debian-spamd", "--nouser-config", "--virtual-config-dir=" + dir + "/users/%u",
+	s.args = []string{
+		"--local", "--username=debian-spamd", "--nouser-config", "--virtual-config-dir=" + dir + "/users/%u",
 		"--configpath=" + dir + "/rules", "--siteconfigpath=" + dir + "/site", "--helper-home-dir=" + dir,
 		"--syslog=stderr", "--min-children=1", "--max-children=2", "--listen=" + s.Addr, "--listen=" + s.Socket, "--socketmode=0666",
-	}, extra...)
+	}
+	if !o.NoTell {
+		s.args = append(s.args, "--allow-tell")
+	}
 	s.Start()
 	return s
 }
