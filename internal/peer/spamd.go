@@ -131,12 +131,15 @@ func (s *Spamd) ask(request string) (string, error) {
 	return string(answer), err
 }
 
+// Database is the folder of a user's Bayes database. It comes with the first lesson.
+func (s *Spamd) Database(user string) string { return filepath.Join(s.dir, "users", user) }
+
 var dumped = regexp.MustCompile(`(?m)^\S+\s+\S+\s+(\d+)\s+\S+\s+non-token data: (nspam|nham)$`)
 
 // Counts tells how many messages it has learned for a user.
 func (s *Spamd) Counts(user string) (spam, ham int) {
 	s.t.Helper()
-	base := filepath.Join(s.dir, "users", user, "bayes")
+	base := filepath.Join(s.Database(user), "bayes")
 	if _, err := os.Stat(base + "_toks"); errors.Is(err, fs.ErrNotExist) {
 		return 0, 0
 	}

@@ -9,30 +9,30 @@
 // # Answers
 //
 //	0 with DidSet     learned; spamd forgets the other class first by itself
-//	0 without DidSet  known in this class, or without a word to learn
+//	0 without DidSet  see below
 //	65                refused: spamd cannot read the message
 //	everything else   an error: the lesson is tried again
 //
-// # Limits
-//
-// Spamd answers 0 without DidSet also when it could not open its database for writing,
-// so a user's database that is locked for minutes loses the lesson. From here that
-// cannot be told from a message that is known.
+// Spamd says 0 without DidSet of a message that it knows in this class, but also where
+// it could not write its database, learns nothing at all (use_bayes 0), or not from
+// this sender (bayes_ignore_from). So it is then told to forget the message: it can
+// (DidRemove) only when it knew it, and then learns it anew; else it is an error. What
+// a crash in between would leave is a message that is not known and is tried again.
 package spamd
 
 import (
-	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
 
+	"dovetail/internal/message"
 	"dovetail/internal/userdb/expand"
 	"dovetail/learn"
 )
@@ -43,16 +43,6 @@ const (
 	DefaultTimeout = time.Minute
 	// DefaultMaxSize is that of spamc: larger messages are seldom spam, and slow to read.
 	DefaultMaxSize = 500 << 10
-)
-
-// maxAnswer bounds the bytes of an answer. Spamd's have some hundred.
-const maxAnswer = 16 << 10
-
-// Codes of spamd's answers, sysexits.h.
-const (
-	exOK          = 0
-	exDataErr     = 65
-	exUnavailable = 69
 )
 
 // Options say where spamd is.
@@ -133,38 +123,77 @@ func (b *Backend) learn(ctx context.Context, user string, item learn.Item) learn
 	case size > b.o.MaxSize:
 		return learn.Result{Outcome: learn.Refused, Reason: fmt.Sprintf("the message has %d bytes, more than %d", size, b.o.MaxSize)}
 	}
-	head, err := b.head(user, item)
-	if err != nil {
+	nothing, err := wordless(item.Message)
+	switch {
+	case err != nil:
 		return learn.Result{Err: err}
+	case nothing:
+		return learn.Result{Outcome: learn.Refused, Reason: "the message has no word"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.o.Timeout)
-	defer cancel()
-	a, err := b.ask(ctx, io.MultiReader(strings.NewReader(head), item.Message.Open()))
-	if err != nil {
-		return learn.Result{Err: fmt.Errorf("teaching spamd: %w (%w)", err, errAll)}
+	set := fmt.Sprintf("Message-class: %s\r\nSet: local\r\n", item.Class)
+	a, err := b.tell(ctx, user, set, item.Message)
+	if err != nil || a.code != exOK || a.did {
+		return a.result(item, err)
 	}
-	return a.result(item)
+	a, err = b.tell(ctx, user, "Remove: local\r\n", item.Message)
+	if err == nil && a.code == exOK && !a.did {
+		err = errNothing
+	}
+	if err != nil || a.code != exOK {
+		return a.result(item, err)
+	}
+	if a, err = b.tell(ctx, user, set, item.Message); err == nil && a.did {
+		return learn.Result{Outcome: learn.Already}
+	}
+	return a.result(item, err)
 }
 
-// head gives the request up to the message.
-func (b *Backend) head(user string, item learn.Item) (string, error) {
-	var h strings.Builder
-	fmt.Fprintf(&h, "TELL SPAMC/1.5\r\nContent-length: %d\r\nMessage-class: %s\r\nSet: local\r\n", item.Message.Size(), item.Class)
+// errNothing is the error of a lesson that spamd took without any effect.
+var errNothing = errors.New("spamd has learned nothing, and did not know the message: it cannot write its database, or is told not to learn this")
+
+// wordless tells of a message from which spamd learns nothing.
+func wordless(m *message.Message) (bool, error) {
+	if len(m.Fields()) > 0 {
+		return false, nil
+	}
+	var text [512]byte
+	for r := m.OpenBody(); ; {
+		n, err := r.Read(text[:])
+		switch {
+		case len(bytes.TrimSpace(text[:n])) > 0:
+			return false, nil
+		case errors.Is(err, io.EOF):
+			return true, nil
+		case err != nil:
+			return false, fmt.Errorf("reading the message: %w", err)
+		}
+	}
+}
+
+// tell makes one request, with fields that say what is to be done.
+func (b *Backend) tell(ctx context.Context, user, what string, m *message.Message) (answer, error) {
+	head := fmt.Sprintf("TELL SPAMC/1.5\r\nContent-length: %d\r\n%s", m.Size(), what)
 	if b.o.User != nil && user != "" {
 		name := b.o.User.Expand(&expand.Vars{User: user})
 		if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return "", fmt.Errorf("user %q: spamd takes no control characters", name)
+			return answer{}, fmt.Errorf("user %q: spamd takes no control characters", name)
 		}
-		fmt.Fprintf(&h, "User: %s\r\n", name)
+		head += "User: " + name + "\r\n"
 	}
-	return h.String() + "\r\n", nil
+	ctx, cancel := context.WithTimeout(ctx, b.o.Timeout)
+	defer cancel()
+	a, err := b.ask(ctx, io.MultiReader(strings.NewReader(head+"\r\n"), m.Open()))
+	if err != nil {
+		return answer{}, fmt.Errorf("teaching spamd: %w (%w)", err, errAll)
+	}
+	return a, nil
 }
 
 // ask makes one request.
-func (b *Backend) ask(ctx context.Context, request io.Reader) (*answer, error) {
+func (b *Backend) ask(ctx context.Context, request io.Reader) (answer, error) {
 	c, err := new(net.Dialer).DialContext(ctx, b.network, b.address)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	defer c.Close()
 	// What ends ctx ends reading and writing.
@@ -180,64 +209,7 @@ func (b *Backend) ask(ctx context.Context, request io.Reader) (*answer, error) {
 	case err == nil:
 		return a, nil
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return answer{}, ctx.Err()
 	}
-	return nil, cmp.Or(sendErr, err)
-}
-
-// answer is what spamd said.
-type answer struct {
-	code   int
-	text   string
-	didSet bool
-}
-
-func readAnswer(r io.Reader) (*answer, error) {
-	limited := &io.LimitedReader{R: r, N: maxAnswer}
-	tp := textproto.NewReader(bufio.NewReader(limited))
-	line, err := tp.ReadLine()
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	// SPAMD/1.1 CODE TEXT
-	protocol, rest, _ := strings.Cut(line, " ")
-	code, text, _ := strings.Cut(rest, " ")
-	n, err := strconv.Atoi(code)
-	if err != nil || !strings.HasPrefix(protocol, "SPAMD/") {
-		return nil, fmt.Errorf("the answer %.100q is not spamd's", line)
-	}
-	a := &answer{code: n, text: strings.ToValidUTF8(text[:min(len(text), 300)], "?")}
-	if n != exOK {
-		return a, nil // some errors come without a header
-	}
-	header, err := tp.ReadMIMEHeader()
-	switch {
-	case limited.N == 0:
-		return nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
-	case err != nil:
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	for _, set := range strings.Split(header.Get("DidSet"), ",") {
-		a.didSet = a.didSet || strings.TrimSpace(set) == "local"
-	}
-	return a, nil
-}
-
-// result says what an answer means.
-func (a *answer) result(item learn.Item) learn.Result {
-	switch {
-	case a.code == exOK && !a.didSet:
-		return learn.Result{Outcome: learn.Already, Reason: "spamd had nothing to learn"}
-	case a.code == exOK && item.Prior != learn.None:
-		return learn.Result{Outcome: learn.Relearned}
-	case a.code == exOK:
-		return learn.Result{Outcome: learn.Learned}
-	case a.code == exDataErr:
-		return learn.Result{Outcome: learn.Refused, Reason: a.text}
-	}
-	err := fmt.Errorf("spamd answers %d %s", a.code, a.text)
-	if a.code == exUnavailable {
-		err = fmt.Errorf("%w (%w: it needs --allow-tell)", err, errAll)
-	}
-	return learn.Result{Err: err}
+	return answer{}, cmp.Or(sendErr, err)
 }

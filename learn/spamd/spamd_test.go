@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,6 +43,29 @@ func TestSpamd(t *testing.T) {
 	})
 }
 
+// A database that cannot be written is an error, not a message that is known.
+func TestNotWritable(t *testing.T) {
+	s := peer.StartSpamd(t, peer.SpamdOptions{})
+	b := backend(t, spamd.Options{Address: "unix:" + s.Socket, User: expand.MustParse("%u")})
+	items := learntest.Lessons(t, 1)
+	if err := os.Mkdir(s.Database("user1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i, res := range b.Learn(t.Context(), "user1", items) {
+		if res.Err == nil || !strings.Contains(res.Err.Error(), "cannot write") {
+			t.Errorf("item %d: %+v", i, res)
+		}
+	}
+	if err := os.Chmod(s.Database("user1"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for i, res := range b.Learn(t.Context(), "user1", items) {
+		if res.Outcome != learn.Learned {
+			t.Errorf("item %d: %+v", i, res)
+		}
+	}
+}
+
 // A spamd that may not learn is an error, not a lost lesson.
 func TestNotAllowed(t *testing.T) {
 	s := peer.StartSpamd(t, peer.SpamdOptions{NoTell: true})
@@ -63,8 +87,8 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"learned", "SPAMD/1.1 0 EX_OK\r\nContent-length: 2\r\nDidSet: local\r\n\r\n\r\n", learn.Learned, "", 2},
 		{"reported too", "SPAMD/1.1 0 EX_OK\r\nDidSet: local, remote\r\n\r\n", learn.Learned, "", 2},
-		{"only reported", "SPAMD/1.1 0 EX_OK\r\nDidSet: remote\r\n\r\n", learn.Already, "", 2},
-		{"already", "SPAMD/1.1 0 EX_OK\r\n\r\n", learn.Already, "nothing to learn", 2},
+		{"only reported", "SPAMD/1.1 0 EX_OK\r\nDidSet: remote\r\n\r\n", "", "learned nothing", 4},
+		{"nothing done", "SPAMD/1.1 0 EX_OK\r\n\r\n", "", "learned nothing", 4},
 		{"bad data", "SPAMD/1.0 65 EX_DATAERR Bad header\r\n", learn.Refused, "Bad header", 2},
 		{"no user", "SPAMD/1.0 67 EX_NOUSER\r\n", "", "67", 2},
 		{"not allowed", "SPAMD/1.0 69 Service Unavailable: TELL commands are not enabled\r\n", "", "not enabled", 1},
