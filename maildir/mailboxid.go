@@ -25,13 +25,9 @@ func (s *Store) MailboxByID(ctx context.Context, id string) (string, error) {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		f, err := s.folder(name)
+		guid, err := s.MailboxID(ctx, name)
 		if err != nil {
 			return "", err
-		}
-		guid, err := s.mailboxID(f)
-		if err != nil {
-			return "", mailerr.FromErrno(fmt.Errorf("reading the uidlist of %s: %w", name, err))
 		}
 		if guid == id {
 			return name, nil
@@ -40,8 +36,21 @@ func (s *Store) MailboxByID(ctx context.Context, id string) (string, error) {
 	return "", nil
 }
 
-// mailboxID reads the id in the head of a folder's list; "" without one.
-func (s *Store) mailboxID(f folder) (string, error) {
+// MailboxID gives the id of a mailbox, "" when it has none or is not there.
+func (s *Store) MailboxID(_ context.Context, name string) (string, error) {
+	f, err := s.folder(name)
+	if err != nil {
+		return "", err
+	}
+	guid, err := s.readMailboxID(f)
+	if err != nil {
+		return "", mailerr.FromErrno(fmt.Errorf("reading the uidlist of %s: %w", name, err))
+	}
+	return guid, nil
+}
+
+// readMailboxID reads the id in the head of a folder's list; "" without one.
+func (s *Store) readMailboxID(f folder) (string, error) {
 	file, err := s.fs.OpenFile(f.control+"/"+uidlistFile, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if isMissing(err) {
 		return "", nil

@@ -84,6 +84,13 @@ func PersonalScripts(c *config.Config) func(u *userdb.User) string {
 	}
 }
 
+// Attributes gives a function that tells the file with a user's annotations, ""
+// for none.
+func Attributes(c *config.Config) func(u *userdb.User) string {
+	t := c.Mail.Attributes()
+	return func(u *userdb.User) string { return userPath(c, t, u) }
+}
+
 // userPath gives a path for a user, "" for none.
 func userPath(c *config.Config, t *expand.Template, u *userdb.User) string {
 	if t == nil {

@@ -37,6 +37,7 @@ var checks = map[string]func(string) error{
 	"network":    func(s string) error { _, err := ParseNetwork(s); return err },
 	"path":       checkPath,
 	"script":     checkScript,
+	"attributes": func(s string) error { _, err := parseAttributes(s); return err },
 	"source":     checkSource,
 	"hostport":   checkHostPort,
 	"url":        checkURL,

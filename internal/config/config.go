@@ -52,9 +52,10 @@ type Mail struct {
 	QuotaRules            []string      `toml:"quota_rule" check:"quota"`
 	QuotaGrace            string        `toml:"quota_grace" check:"grace"` // by which the last message may exceed the limit
 	QuotaFullTempfail     bool          `toml:"quota_full_tempfail"`
-	Separator             string        `toml:"separator" check:"separator"`    // of folder names; empty: the layout's own
-	Prefix                string        `toml:"prefix"`                         // of the namespace, e.g. "INBOX."
-	SpecialUse            []string      `toml:"special_use" check:"specialuse"` // MAILBOX=FLAG, for Sieve's special-use
+	Separator             string        `toml:"separator" check:"separator"`            // of folder names; empty: the layout's own
+	Prefix                string        `toml:"prefix"`                                 // of the namespace, e.g. "INBOX."
+	SpecialUse            []string      `toml:"special_use" check:"specialuse"`         // MAILBOX=FLAG, for Sieve's special-use
+	AttributeDict         string        `toml:"mail_attribute_dict" check:"attributes"` // file:PATH, where Dovecot keeps annotations
 	FirstValidUID         uint32        `toml:"first_valid_uid"`
 	LastValidUID          uint32        `toml:"last_valid_uid"` // 0: no limit
 }

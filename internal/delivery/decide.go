@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"dovetail/internal/mailstore"
 	"dovetail/internal/message"
@@ -28,15 +29,34 @@ func (d *Deliverer) decide(ctx context.Context, c *copyFor) {
 		j.Keep = &action.Store{Message: j.Original}
 		faults = append(faults, c.chain.Broken)
 	}
-	fault := errors.Join(faults...)
-	if fault == nil {
+	var lines []string
+	if fault := errors.Join(faults...); fault != nil {
+		j.failed(fault)
+		lines = append(lines, fault.Error())
+	}
+	if lines = append(lines, said(j, c.chain, res)...); len(lines) == 0 {
 		return
 	}
-	j.failed(fault)
-	err := j.Owner.do(func() error { return logForUser(c.chain.UserPath, d.Executor.Now(), fault.Error()) })
+	err := j.Owner.do(func() error { return logForUser(c.chain.UserPath, d.Executor.Now(), lines...) })
 	if err != nil {
 		j.warn(fmt.Errorf("writing the user's script log: %w", err))
 	}
+}
+
+// said gives what the user's scripts had to say while they ran, but for the error
+// that ended them. Errors and warnings of the site's scripts go to the mail log.
+func said(j *Job, chain *Chain, res *sieve.Result) []string {
+	var lines []string
+	for _, m := range res.Log {
+		switch {
+		case m.Severity == sieve.SeverityError && res.Err != nil && strings.HasSuffix(res.Err.Error(), m.Text):
+		case !chain.isSite(m.Script):
+			lines = append(lines, m.String())
+		case m.Severity != sieve.SeverityInfo:
+			j.warn(errors.New(m.String()))
+		}
+	}
+	return lines
 }
 
 // Trace is told of each step of the scripts.
@@ -67,6 +87,7 @@ func (d *Deliverer) run(ctx context.Context, chain *Chain, u *userdb.User, j *Jo
 		Envelope: &j.Envelope, User: u.Name, UserEmail: j.UserEmail, Postmaster: d.Executor.Postmaster, Home: u.Home,
 		Mailboxes: ownedMailboxes{j.Store, j.Owner}, Programs: d.Programs.forUser(u, j.Envelope),
 		SpecialUse: d.Settings.SpecialUse, Items: d.Settings.EnvironmentItems, Now: d.Executor.Now, Trace: trace,
+		Metadata: d.metadataOf(u, j.Store, j.Owner),
 	}
 	if d.Scripts != nil {
 		env.Scripts = userIncludes{d.Scripts, u, j.Owner}

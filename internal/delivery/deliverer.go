@@ -38,8 +38,11 @@ type Deliverer struct {
 	Scripts  *Scripts // nil: no Sieve
 	Executor *Executor
 	Programs Programs
-	Log      *slog.Logger
-	Settings Settings
+	// Attributes tells where Dovecot keeps the annotations of a user, "" for nowhere
+	// (mail_attribute_dict); nil: there are none.
+	Attributes func(*userdb.User) string
+	Log        *slog.Logger
+	Settings   Settings
 
 	mu   sync.Mutex
 	busy map[string]int // deliveries under way, by user

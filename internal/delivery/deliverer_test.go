@@ -55,7 +55,7 @@ func newSite(t *testing.T, userScript string) *site {
 	if err := os.Chmod(filepath.Dir(s.dir), 0o755); err != nil { // programs run as another user
 		t.Fatal(err)
 	}
-	e, err := sieve.New(sieve.Options{Extensions: "+vnd.dovecot.pipe +vnd.dovecot.environment", GlobalExtensions: "+editheader"})
+	e, err := sieve.New(sieve.Options{Extensions: "+vnd.dovecot.pipe +vnd.dovecot.environment +vnd.dovecot.debug", GlobalExtensions: "+editheader"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,6 +196,38 @@ func TestBrokenUserScriptKeepsTheMail(t *testing.T) {
 	log, err := os.ReadFile(script + ".log")
 	if err != nil || !strings.Contains(string(log), "fileinto") {
 		t.Errorf("user's log %q, %v", log, err)
+	}
+}
+
+// What a script says while it runs goes to its user; an error that ends it, once.
+func TestUserScriptSpeaks(t *testing.T) {
+	home := t.TempDir()
+	if err := os.Chmod(filepath.Dir(home), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(home, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(home, "my.sieve")
+	for text, want := range map[string]string{
+		`require "vnd.dovecot.debug"; debug_log "reached";`:            `DEBUG: reached`,
+		`require "date"; if currentdate "century" "21" { discard; }`:   `warning: specified date part`,
+		`require ["variables", "fileinto"]; fileinto "${x}"; # broken`: `my:1:36: fileinto command`,
+	} {
+		if err := os.Remove(script + ".log"); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s := newSite(t, script)
+		if errs := s.deliver(t, demoMessage(t, "01"), "anna@example.org"); errs[0] != nil {
+			t.Fatal(errs[0])
+		}
+		log, err := os.ReadFile(script + ".log")
+		if err != nil || strings.Count(string(log), "\n") != 1 || !strings.Contains(string(log), want) {
+			t.Errorf("%s: user's log %q, %v", text, log, err)
+		}
 	}
 }
 

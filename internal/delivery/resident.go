@@ -49,7 +49,7 @@ func (r *Resident) Env(e *message.Envelope, flags []string, programs bool) *siev
 	env := &sieve.Env{
 		Envelope: e, User: u.Name, UserEmail: d.Settings.UserEmail, Postmaster: d.Executor.Postmaster, Home: u.Home,
 		Flags: flags, Mailboxes: ownedMailboxes{r.Store, r.Owner}, SpecialUse: d.Settings.SpecialUse,
-		Items: d.Settings.EnvironmentItems, Now: d.Executor.Now,
+		Items: d.Settings.EnvironmentItems, Now: d.Executor.Now, Metadata: d.metadataOf(u, r.Store, r.Owner),
 	}
 	if d.Scripts != nil {
 		env.Scripts = userIncludes{d.Scripts, u, r.Owner}

@@ -3,8 +3,11 @@ package delivery
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -60,6 +63,12 @@ type Chain struct {
 	Broken error
 	// UserPath is where the user's script is, or would be.
 	UserPath string
+}
+
+// isSite tells whether a script of this name is one of the site's.
+func (c *Chain) isSite(name string) bool {
+	named := func(p *sieve.Program) bool { return p != nil && p.Name == name }
+	return slices.ContainsFunc(c.Before, named) || slices.ContainsFunc(c.After, named) || named(c.Discard)
 }
 
 // Site gives the chain without the user's script.
@@ -195,10 +204,10 @@ func (s *Scripts) For(u *userdb.User) (*Chain, error) {
 // maxUserLog is the size at which a user's script log begins anew.
 const maxUserLog = 10 << 10
 
-// logForUser appends a line to <script>.log, where Pigeonhole's users look for
+// logForUser appends lines to <script>.log, where Pigeonhole's users look for
 // the faults of their scripts. It is called with the user's rights. The log is no
 // part of the delivery: an error concerns the log alone.
-func logForUser(script string, now time.Time, line string) error {
+func logForUser(script string, now time.Time, lines ...string) error {
 	if script == "" {
 		return nil
 	}
@@ -212,6 +221,10 @@ func logForUser(script string, now time.Time, line string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%s %s\n", now.Format("Jan 02 15:04:05"), line)
+	var text strings.Builder
+	for _, line := range lines {
+		fmt.Fprintf(&text, "%s %s\n", now.Format("Jan 02 15:04:05"), line)
+	}
+	_, err = io.WriteString(f, text.String())
 	return errors.Join(err, f.Close())
 }

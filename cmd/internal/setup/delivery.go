@@ -49,11 +49,12 @@ func Delivery(c *config.Config, service string, m *Memory, log *slog.Logger) (*d
 		}
 	}
 	return &delivery.Deliverer{
-		Users:    resolver,
-		Scripts:  scripts,
-		Executor: executor,
-		Programs: programs(c),
-		Log:      log,
+		Users:      resolver,
+		Scripts:    scripts,
+		Executor:   executor,
+		Programs:   programs(c),
+		Attributes: cli.Attributes(c),
+		Log:        log,
 		Stores: func(r *delivery.Recipient) (mailstore.Store, error) {
 			store, err := stores(r.User, r.Location)
 			if err != nil {
