@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -46,11 +47,55 @@ func (r *Run) ProgramArgs(c *Call) ([]string, error) {
 	return args, nil
 }
 
-// RunProgram runs a program now. The error says that there is none or that it
-// did not end by itself.
-func (r *Run) RunProgram(call ProgramCall) (output []byte, exit int, err error) {
-	if r.env.Programs == nil {
-		return nil, 0, ErrNoProgram
+// programError says that a program was not run to its end.
+type programError struct{ error }
+
+// RunProgram runs the program that a call with ProgramParams names, now; call says
+// the rest. ok tells that it ended with status 0. The error, that there is none or
+// that it did not end by itself, is for ProgramOp and ProgramTest.
+func (r *Run) RunProgram(c *Call, call ProgramCall) (output []byte, ok bool, err error) {
+	call.Name, _ = c.Str(0).Const()
+	if call.Args, err = r.ProgramArgs(c); err != nil {
+		return nil, false, err
 	}
-	return r.env.Programs.Run(r.ctx, call)
+	exit := 0
+	if err = ErrNoProgram; r.env.Programs != nil {
+		output, exit, err = r.env.Programs.Run(r.ctx, call)
+	}
+	switch {
+	case errors.Is(err, ErrNoProgram):
+		err = programError{fmt.Errorf("%s action: program `%s' not found", call.Kind, call.Name)}
+	case err != nil:
+		err = programError{fmt.Errorf("%s action: failed to execute program `%s': %w", call.Kind, call.Name, err)}
+	}
+	return output, err == nil && exit == 0, err
+}
+
+// ProgramOp makes the Op of a command that runs a program: one that cannot be run
+// ends the script, one that says no does not.
+func ProgramOp(run func(r *Run, c *Call) (bool, error)) func(*Call) (Op, error) {
+	return func(c *Call) (Op, error) {
+		return func(r *Run) error {
+			if _, err := run(r, c); err != nil {
+				return r.Fail(c.Pos, "%w", err)
+			}
+			return nil
+		}, nil
+	}
+}
+
+// ProgramTest makes the Test of such a command: it is true for a program that ends
+// with status 0, and false, with an error in the log, for one that cannot be run.
+func ProgramTest(run func(r *Run, c *Call) (bool, error)) func(*Call) (Cond, error) {
+	return func(c *Call) (Cond, error) {
+		return func(r *Run) (bool, error) {
+			ok, err := run(r, c)
+			var failed programError
+			if errors.As(err, &failed) {
+				r.LogError(c.Pos, "%v", err)
+				return false, nil
+			}
+			return ok, err
+		}, nil
+	}
 }

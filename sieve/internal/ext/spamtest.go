@@ -1,8 +1,6 @@
 package ext
 
 import (
-	"strconv"
-
 	"dovetail/sieve/internal/engine"
 	"dovetail/sieve/internal/score"
 )
@@ -23,12 +21,6 @@ var _ = engine.Register(&engine.Extension{
 // compileSpamtest matches the value between 1 and 10, 0 for a message that was
 // not tested; :percent is spamtestplus'.
 func compileSpamtest(c *engine.Call) (engine.Cond, error) {
-	m, percent := c.Matcher(), c.Tag("percent") != nil
-	return func(r *engine.Run) (bool, error) {
-		v, err := spamScore.Of(r).Value(r.Message(), percent)
-		if err != nil {
-			r.Info(c.Pos, "spamtest: not tested: %v", err)
-		}
-		return m.Match(r, strconv.Itoa(v))
-	}, nil
+	percent := c.Tag("percent") != nil
+	return c.MatchVerdict(func(r *engine.Run) (int, error) { return spamScore.Of(r).Value(r.Message(), percent) })
 }

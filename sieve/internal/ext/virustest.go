@@ -1,8 +1,6 @@
 package ext
 
 import (
-	"strconv"
-
 	"dovetail/sieve/internal/engine"
 	"dovetail/sieve/internal/score"
 )
@@ -23,12 +21,5 @@ var _ = engine.Register(&engine.Extension{
 // compileVirustest matches the value between 1 and 5, 0 for a message that was
 // not tested.
 func compileVirustest(c *engine.Call) (engine.Cond, error) {
-	m := c.Matcher()
-	return func(r *engine.Run) (bool, error) {
-		v, err := virusScore.Of(r).Value(r.Message(), false)
-		if err != nil {
-			r.Info(c.Pos, "virustest: not tested: %v", err)
-		}
-		return m.Match(r, strconv.Itoa(v))
-	}, nil
+	return c.MatchVerdict(func(r *engine.Run) (int, error) { return virusScore.Of(r).Value(r.Message(), false) })
 }

@@ -21,34 +21,10 @@ var _ = engine.Register(&engine.Extension{
 				Apply: findExecuteOutput,
 			},
 		},
-		Op: func(c *engine.Call) (engine.Op, error) {
-			return func(r *engine.Run) error {
-				_, err := execute(r, c)
-				var failed *executeError
-				if errors.As(err, &failed) {
-					return r.Fail(c.Pos, "%w", err)
-				}
-				return err
-			}, nil
-		},
-		Test: func(c *engine.Call) (engine.Cond, error) {
-			return func(r *engine.Run) (bool, error) {
-				ok, err := execute(r, c)
-				var failed *executeError
-				if errors.As(err, &failed) {
-					r.LogError(c.Pos, "%v", err)
-					return false, nil
-				}
-				return ok, err
-			}, nil
-		},
+		Op:   engine.ProgramOp(execute),
+		Test: engine.ProgramTest(execute),
 	}},
 })
-
-// executeError says that the program was not run to its end.
-type executeError struct{ text string }
-
-func (e *executeError) Error() string { return e.text }
 
 // findExecuteOutput finds the variable that takes the program's output.
 func findExecuteOutput(c *engine.Call, t *engine.TagUse) error {
@@ -71,27 +47,12 @@ func findExecuteOutput(c *engine.Call, t *engine.TagUse) error {
 // execute runs the program and says whether it ended with status 0. Only then
 // the :output variable changes.
 func execute(r *engine.Run, c *engine.Call) (bool, error) {
-	name, _ := c.Str(0).Const()
-	args, err := r.ProgramArgs(c)
-	if err != nil {
-		return false, err
-	}
 	output, wanted := c.Data.(engine.Variable)
-	out, exit, err := r.RunProgram(engine.ProgramCall{
-		Kind: engine.ProgramExecute, Name: name, Args: args, Stdin: executeInput(r, c), Output: wanted,
-	})
-	switch {
-	case errors.Is(err, engine.ErrNoProgram):
-		return false, &executeError{"execute action: program `" + name + "' not found"}
-	case err != nil:
-		return false, &executeError{"execute action: failed to execute program `" + name + "': " + err.Error()}
-	case exit != 0:
-		return false, nil
-	}
-	if wanted {
+	out, ok, err := r.RunProgram(c, engine.ProgramCall{Kind: engine.ProgramExecute, Stdin: executeInput(r, c), Output: wanted})
+	if ok && wanted {
 		output.Set(r, string(out))
 	}
-	return true, nil
+	return ok, err
 }
 
 // executeInput gives the program's input: the message, a string or nothing.
