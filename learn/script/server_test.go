@@ -229,8 +229,9 @@ func TestTooBig(t *testing.T) {
 
 // Clients that send nothing, or never an end, are not waited for.
 func TestHang(t *testing.T) {
-	s := start(t, script.Limits{HeaderTime: 50 * time.Millisecond, Time: 200 * time.Millisecond}, &service{})
-	for _, text := range []string{"", version + "-\nuser1\n", version + "-\n\nhalf a message"} {
+	slowly := start(t, script.Limits{HeaderTime: 50 * time.Millisecond, Time: time.Hour}, &service{})
+	never := start(t, script.Limits{HeaderTime: 50 * time.Millisecond, Time: 200 * time.Millisecond}, &service{})
+	for text, s := range map[string]*service{"": slowly, version + "-\nuser1\n": slowly, version + "-\n\nhalf a message": never} {
 		c := s.dial(t)
 		if _, err := io.WriteString(c, text); err != nil {
 			t.Fatal(err)

@@ -167,7 +167,7 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stderr io.Writer) er
 	}
 	decision := c.Rules().Decide(rule.Change{
 		Said: o.lesson.Class, Cause: o.lesson.Cause, From: o.lesson.From, To: o.lesson.To,
-		Size: int64(message.Len()) + more, Off: switchedOff(os.Getenv("HOME")),
+		Size: int64(message.Len()) + more, Off: SwitchedOff(os.Getenv("HOME")),
 	})
 	if decision.Class == learn.None {
 		fmt.Fprintf(stderr, "%s: left out for %s: %s\n", o.name, o.lesson.User, decision.Why)
@@ -179,8 +179,8 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stderr io.Writer) er
 	return nil
 }
 
-// switchedOff tells whether the user with that home does not want to teach.
-func switchedOff(home string) bool {
+// SwitchedOff tells whether the user with that home does not want to teach.
+func SwitchedOff(home string) bool {
 	if home == "" {
 		return false
 	}
