@@ -10,9 +10,9 @@
 //
 // What is fixed: mailboxes in memory with INBOX in it, user
 // testsuite-mail-user@example.org, location MS, every extension enabled, sent
-// mail kept in a list, postmaster@example.com. Actions are carried out by
-// delivery.Executor, as in production. Settings have Dovecot's names and take
-// effect at test_config_reload.
+// mail kept in a list, duplicates remembered and answers not,
+// postmaster@example.com. Actions are carried out by delivery.Executor, as in
+// production. Settings have Dovecot's names and take effect at test_config_reload.
 //
 // Included scripts are those of the folders included (:personal) and
 // included-global (:global) beside the test file, or of a file of keys and values
@@ -39,6 +39,7 @@ import (
 	"dovetail/internal/fsx"
 	"dovetail/internal/mailstore/mem"
 	"dovetail/internal/message"
+	statemem "dovetail/internal/state/mem"
 	"dovetail/sieve/action"
 	"dovetail/sieve/internal/engine"
 	_ "dovetail/sieve/internal/ext" // the language
@@ -80,6 +81,7 @@ type suite struct {
 	outbox   []sent
 
 	annotations annotations
+	memory      memory
 
 	script   *engine.Program            // compiled by the last test_script_compile
 	saved    map[string]*engine.Program // by test_binary_save
@@ -111,10 +113,10 @@ func Run(ctx context.Context, file string, o Options) (*Report, error) {
 		ctx: ctx, opts: o, dir: filepath.Dir(abs),
 		report: &Report{File: file, ExpectFailure: o.ExpectFailure},
 		set:    map[string]string{}, saved: map[string]*engine.Program{}, executed: map[action.Action]bool{},
-		boxes: &mailboxes{Store: mem.New()}, annotations: annotations{},
+		boxes: &mailboxes{Store: mem.New()}, annotations: annotations{}, memory: memory{statemem.New(o.Now)},
 	}
 	s.env = &engine.Env{
-		Envelope: &s.envelope, User: user, Postmaster: postmaster, Home: s.dir, Mailboxes: s.boxes, Metadata: s.annotations, Programs: programs{s}, Now: o.Now,
+		Envelope: &s.envelope, User: user, Postmaster: postmaster, Home: s.dir, Mailboxes: s.boxes, Metadata: s.annotations, Seen: s.memory, Programs: programs{s}, Now: o.Now,
 		Items: map[string]string{"name": "Pigeonhole Sieve", "version": "dovetail", "location": "MS", "phase": "post"},
 	}
 	if host, err := os.Hostname(); err == nil {
@@ -153,6 +155,7 @@ func (s *suite) executor() *delivery.Executor {
 		Postmaster:   postmaster,
 		RedirectFrom: s.setting("sieve_redirect_envelope_from"),
 		Now:          s.opts.Now,
+		State:        s.memory,
 	}
 }
 
