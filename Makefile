@@ -3,7 +3,7 @@
 # make test     installs the mail servers that the tests need (root), runs all
 # make check    format, vet, staticcheck, race tests, architecture
 # make bench    dovetail-lmtpd and Dovecot's LMTP beside each other (root)
-# make fuzz     every fuzz target for FUZZTIME
+# make fuzz     every fuzz target for FUZZTIME; scripts/fuzz-keep keeps what it finds
 # make install  into DESTDIR, PREFIX
 
 GO       ?= go
