@@ -89,3 +89,43 @@ func TestSuccessNotification(t *testing.T) {
 		t.Errorf("notifications: %q", out)
 	}
 }
+
+// What a redirect asks of Exim, which offers DSN and no DELIVERBY: the user is the
+// sender and gets the notifications, and what is to be returned when it is late
+// stays with the user (RFC 6009 sections 6 and 7, RFC 2852 section 4.1.4).
+func TestRedirectAsksExim(t *testing.T) {
+	s := newSite(t, []peer.User{bert})
+	s.script(`require ["redirect-dsn", "redirect-deliverby", "fileinto", "mailbox"];
+		if address "from" "postmaster@example.org" { fileinto :create "Reports"; }
+		elsif header :contains "from" "Mailer-Daemon" { fileinto :create "Bounces"; }
+		elsif header "subject" "return" { redirect :bytimerelative 600 "a@outside.example"; }
+		elsif header "subject" "notify" { redirect :bytimerelative 600 :bymode "notify" "b@outside.example"; }
+		elsif header "subject" "success" { redirect :notify "SUCCESS" :ret "HDRS" "c@outside.example"; }`, "bert")
+	e := peer.StartExim(t, peer.EximOptions{LMTPSocket: s.socket})
+	s.extra["submission"] = "host = \"" + e.Addr + "\"\n"
+	s.start()
+	for _, subject := range []string{"return", "notify", "success"} {
+		if err := s.deliver("bert", "From: x@example.net\r\nMessage-ID: <"+subject+"@example.net>\r\nSubject: "+subject+"\r\n\r\nbody\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.WaitQueueEmpty(patience)
+	if m := s.count("bert", "INBOX", 1); len(m) == 1 && !strings.Contains(m[0].text, "Subject: return\n") {
+		t.Errorf("in INBOX: %s", m[0].text)
+	}
+	if m := s.count("bert", "Reports", 1); len(m) == 1 && !strings.Contains(m[0].text, "Action: relayed") {
+		t.Errorf("report: %s", m[0].text)
+	}
+	if m := s.count("bert", "Bounces", 1); len(m) == 1 && !strings.Contains(m[0].text, "Action: delivered") {
+		t.Errorf("Exim's notification: %s", m[0].text)
+	}
+	out := e.Outside()
+	if len(out) != 2 {
+		t.Fatalf("sent: %q", out)
+	}
+	for _, m := range out {
+		if !strings.HasPrefix(m, "Return-path: <bert@example.org>") {
+			t.Errorf("the sender is not the user: %s", m)
+		}
+	}
+}
