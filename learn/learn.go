@@ -79,6 +79,10 @@ type Lesson struct {
 	At     time.Time `json:"at"` // when it was given: of two about one message, the later one counts
 	Origin Origin    `json:"origin"`
 
+	// By is the uid of who gave it, where the one who put it into the queue did so for
+	// somebody else.
+	By *uint32 `json:"by,omitempty"`
+
 	// What is known of the event, for rules and for the log. May be empty.
 	Cause string `json:"cause,omitempty"` // COPY, APPEND or FLAG, as imap.cause
 	From  string `json:"from,omitempty"`  // folder

@@ -36,6 +36,7 @@ var checks = map[string]func(string) error{
 	"mode":       func(s string) error { _, err := ParseMode(s); return err },
 	"network":    func(s string) error { _, err := ParseNetwork(s); return err },
 	"path":       checkPath,
+	"socketdir":  checkSocketDir,
 	"script":     checkScript,
 	"attributes": func(s string) error { _, err := parseAttributes(s); return err },
 	"source":     checkSource,
@@ -172,6 +173,15 @@ func checkPath(s string) error {
 		return fmt.Errorf("%q is not an absolute path", s)
 	}
 	return nil
+}
+
+// checkSocketDir checks a directory where learnd's sockets go.
+func checkSocketDir(s string) error {
+	if err := checkPath(s); err != nil {
+		return err
+	}
+	_, _, err := ParseListen("unix:" + filepath.Join(s, "sa-learn-spam.sh")) // the longest name
+	return err
 }
 
 func checkScript(s string) error {

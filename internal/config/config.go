@@ -120,6 +120,18 @@ type Learn struct {
 	Trash    []string `toml:"trash"`                                            // what goes there teaches nothing
 	Ignore   []string `toml:"ignore"`                                           // what goes there or comes from there teaches nothing
 	Rspamd   Rspamd   `toml:"rspamd"`
+
+	Workers      int           `toml:"workers" min:"1" max:"64"`             // calls at once of one back end
+	Interval     time.Duration `toml:"queue_interval" min:"10000000"`        // how often learnd looks at the queue
+	MaxAge       time.Duration `toml:"queue_max_age" min:"60000000000"`      // a lesson that could not be taught for so long is given up
+	Remember     time.Duration `toml:"ledger_max_age" min:"604800000000000"` // what was taught is known for so long
+	SocketDirs   []string      `toml:"socket_dirs" check:"socketdir"`        // for the sockets that Sieve's pipe and execute know
+	SocketMode   string        `toml:"socket_mode" check:"mode"`
+	SocketUser   string        `toml:"socket_user"`
+	SocketGroup  string        `toml:"socket_group"`
+	StatusFile   string        `toml:"status_file" check:"path"` // empty: none
+	Spamtrap     []string      `toml:"spamtrap" check:"address"` // mail to these addresses is learned as spam
+	SpamtrapUser string        `toml:"spamtrap_user"`            // for this user; empty: for the site
 }
 
 // Rspamd says where rspamd's controller is.
@@ -194,12 +206,18 @@ func Defaults() *Config {
 		},
 		Submission: Submission{Sendmail: "/usr/sbin/sendmail", Timeout: 30 * time.Second},
 		Learn: Learn{
-			QueueDir: "/var/spool/dovetail/learn",
-			MinSize:  1,
-			MaxSize:  10 << 20,
-			Junk:     []string{"Junk", "Junk E-mail", "Spam"},
-			Trash:    []string{"Trash", "Deleted Items", "Deleted Messages"},
-			Ignore:   []string{"Sent", "Sent Items", "Sent Messages", "Drafts", "Outbox", "Templates"},
+			QueueDir:   "/var/spool/dovetail/learn",
+			Workers:    2,
+			Interval:   time.Second,
+			MaxAge:     7 * 24 * time.Hour,
+			Remember:   365 * 24 * time.Hour,
+			SocketMode: "0666",
+			StatusFile: "/run/dovetail/learnd.status",
+			MinSize:    1,
+			MaxSize:    10 << 20,
+			Junk:       []string{"Junk", "Junk E-mail", "Spam"},
+			Trash:      []string{"Trash", "Deleted Items", "Deleted Messages"},
+			Ignore:     []string{"Sent", "Sent Items", "Sent Messages", "Drafts", "Outbox", "Templates"},
 		},
 		State: State{URL: "sqlite:/var/lib/dovetail/state.db"},
 		Log:   Log{Level: "info", Format: "text"},

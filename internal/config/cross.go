@@ -36,6 +36,9 @@ func (b *binder) cross() {
 	if c.Learn.MinSize > c.Learn.MaxSize {
 		b.fail("learn.min_size", "%s is more than max_size, %s: nothing would be learned", formatSize(c.Learn.MinSize), formatSize(c.Learn.MaxSize))
 	}
+	if c.Learn.Remember < c.Learn.MaxAge {
+		b.fail("learn.ledger_max_age", "%s is less than queue_max_age, %s: lessons could be taught twice", formatDuration(c.Learn.Remember), formatDuration(c.Learn.MaxAge))
+	}
 	for i, rule := range c.Expire {
 		path := elementPath("expire", i)
 		if rule.Query == "" {

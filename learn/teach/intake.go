@@ -131,10 +131,14 @@ type account struct {
 // mayTeach gives the lesson its user's canonical name, and the reason why its
 // owner may not speak for that user, if so.
 func (t *Teacher) mayTeach(ctx context.Context, l *lesson, entry queue.Entry) (reason string, err error) {
-	trusted := entry.Owner == 0 || entry.Owner == t.UID
+	owner := entry.Owner
+	if t.trusts(owner) && l.By != nil {
+		owner = *l.By
+	}
+	trusted := t.trusts(owner)
 	if l.User == "" || t.User == nil {
 		if !trusted {
-			return fmt.Sprintf("uid %d may not speak for all users", entry.Owner), nil
+			return fmt.Sprintf("uid %d may not speak for all users", owner), nil
 		}
 		return "", nil
 	}
@@ -142,16 +146,19 @@ func (t *Teacher) mayTeach(ctx context.Context, l *lesson, entry queue.Entry) (r
 	switch {
 	case err != nil:
 		return "", err
-	case a.err == nil && (trusted || a.uid == entry.Owner):
+	case a.err == nil && (trusted || a.uid == owner):
 		l.User = a.name
 		return "", nil
 	case trusted: // the back ends may know who that is
 		return "", nil
 	case a.err != nil:
-		return fmt.Sprintf("uid %d gave it: %v", entry.Owner, a.err), nil
+		return fmt.Sprintf("uid %d gave it: %v", owner, a.err), nil
 	}
-	return fmt.Sprintf("uid %d gave it, and the user's uid is %d", entry.Owner, a.uid), nil
+	return fmt.Sprintf("uid %d gave it, and the user's uid is %d", owner, a.uid), nil
 }
+
+// trusts tells whether a uid may speak for all users.
+func (t *Teacher) trusts(uid uint32) bool { return uid == 0 || uid == t.UID }
 
 func (t *Teacher) account(ctx context.Context, user string) (account, error) {
 	now := t.Now()

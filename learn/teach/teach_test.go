@@ -278,27 +278,34 @@ func owners(_ context.Context, name string) (string, uint32, error) {
 	return "", 0, userdb.Unknown(name)
 }
 
+func uid(n uint32) *uint32 { return &n }
+
 func TestOwner(t *testing.T) {
 	for _, tt := range []struct {
 		user  string
 		owner uint32
+		by    *uint32
 		want  string // event
 	}{
-		{"u", 0, "a learned user <x>"},
-		{"u", 500, "a learned user <x>"},
-		{"u", 1000, "a learned user <x>"},
-		{"user", 1000, "a learned user <x>"},
-		{"u", 1001, " denied u <x>"},
-		{"nobody", 0, "a learned nobody <x>"},
-		{"nobody", 1000, " denied nobody <x>"},
-		{"", 500, "a learned  <x>"},
-		{"", 1000, " denied  <x>"},
+		{"u", 0, nil, "a learned user <x>"},
+		{"u", 500, nil, "a learned user <x>"},
+		{"u", 1000, nil, "a learned user <x>"},
+		{"user", 1000, nil, "a learned user <x>"},
+		{"u", 1001, nil, " denied u <x>"},
+		{"nobody", 0, nil, "a learned nobody <x>"},
+		{"nobody", 1000, nil, " denied nobody <x>"},
+		{"", 500, nil, "a learned  <x>"},
+		{"", 1000, nil, " denied  <x>"},
+		// Root says whose word it is; who may not speak for all may not say that either.
+		{"u", 0, uid(1000), "a learned user <x>"},
+		{"u", 500, uid(1001), " denied u <x>"},
+		{"u", 1001, uid(1000), " denied u <x>"},
 	} {
 		run(t, func(t *testing.T) {
 			a := &fake{name: "a"}
 			s := newSchool(t, func(o *Options) { o.User = owners }, a)
 			s.put("broken spam x") // keeps nobody else waiting
-			s.queue.put(learn.Lesson{User: tt.user, Class: learn.Spam, At: time.Now()}, mail("x"))
+			s.queue.put(learn.Lesson{User: tt.user, Class: learn.Spam, At: time.Now(), By: tt.by}, mail("x"))
 			s.queue.entries[1].Owner = tt.owner
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

@@ -42,7 +42,7 @@ import (
 // Main is the program for a class. It gives the exit status.
 func Main(class learn.Class) int {
 	name := filepath.Base(os.Args[0])
-	o, err := parse(name, class, os.Args[1:])
+	o, err := parse(name, class, os.Args[1:], Caller{Getenv: os.Getenv, UID: os.Getuid()})
 	if errors.Is(err, flag.ErrHelp) { // it was printed
 		return mailerr.ExOK
 	}
@@ -66,9 +66,16 @@ func drain(f *os.File) {
 	}
 }
 
+// Caller is who calls.
+type Caller struct {
+	Getenv func(string) string // the environment: USER, HOME
+	UID    int
+}
+
 // options are the command line.
 type options struct {
 	name   string // of the program
+	caller Caller
 	config string
 	lesson learn.Lesson
 }
@@ -79,8 +86,8 @@ Exit status: 0 in the queue or left out by a rule, 64 wrong usage, 75 not in the
 queue (try again), 78 broken configuration. Flags:
 `
 
-func parse(name string, class learn.Class, args []string) (*options, error) {
-	o := &options{name: name, lesson: learn.Lesson{Class: class, Origin: learn.Event}}
+func parse(name string, class learn.Class, args []string, caller Caller) (*options, error) {
+	o := &options{name: name, caller: caller, lesson: learn.Lesson{Class: class, Origin: learn.Event}}
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are told by Main
 	flags.Usage = func() {}
@@ -108,7 +115,7 @@ func parse(name string, class learn.Class, args []string) (*options, error) {
 		err = fmt.Errorf("%d arguments: wanted the name of one user at most", flags.NArg())
 	}
 	if err == nil {
-		o.lesson.User, err = userName(flags.Arg(0))
+		o.lesson.User, err = caller.userName(flags.Arg(0))
 	}
 	if err != nil {
 		wrong := mailerr.Perm(fmt.Errorf("%w; see %s --help", err, name), "Usage error")
@@ -131,13 +138,13 @@ const maxUser = 1024
 
 // userName gives the name of the user: the one given, which Dovecot knows best,
 // then the one that Dovecot puts into the environment, then that of our uid.
-func userName(given string) (string, error) {
+func (c Caller) userName(given string) (string, error) {
 	name := given
 	if name == "" {
-		name = os.Getenv("USER")
+		name = c.Getenv("USER")
 	}
 	if name == "" {
-		uid := strconv.Itoa(os.Getuid())
+		uid := strconv.Itoa(c.UID)
 		u, err := user.LookupId(uid)
 		if err != nil {
 			return "", fmt.Errorf("no user is named, $USER is not set, and uid %s has no name: %w", uid, err)
@@ -157,26 +164,49 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
+	leftOut, err := o.take(c, stdin, func(l learn.Lesson, message io.Reader) error { return put(ctx, c.Learn.QueueDir, l, message) })
+	if err != nil {
+		return err
+	}
+	if leftOut != "" {
+		fmt.Fprintf(stderr, "%s: left out for %s: %s\n", o.name, o.lesson.User, leftOut)
+	}
+	return nil
+}
+
+// Take does what the program does, for a caller of a socket of its name: it has put
+// called with the lesson, or tells which rule leaves it out. The configuration is
+// c, whatever the arguments say.
+func Take(c *config.Config, name string, class learn.Class, args []string, caller Caller,
+	message io.Reader, put func(learn.Lesson, io.Reader) error) (leftOut string, err error) {
+	o, err := parse(name, class, args, caller)
+	if err != nil {
+		return "", err
+	}
+	o.lesson.At = time.Now()
+	return o.take(c, message, put)
+}
+
+func (o *options) take(c *config.Config, stdin io.Reader, put func(learn.Lesson, io.Reader) error) (leftOut string, err error) {
 	var message bytes.Buffer
 	if _, err := io.Copy(&message, io.LimitReader(stdin, c.Learn.MaxSize+1)); err != nil {
-		return fmt.Errorf("reading the message: %w", err)
+		return "", fmt.Errorf("reading the message: %w", err)
 	}
 	more, err := io.Copy(io.Discard, stdin)
 	if err != nil {
-		return fmt.Errorf("reading the message: %w", err)
+		return "", fmt.Errorf("reading the message: %w", err)
 	}
 	decision := c.Rules().Decide(rule.Change{
 		Said: o.lesson.Class, Cause: o.lesson.Cause, From: o.lesson.From, To: o.lesson.To,
-		Size: int64(message.Len()) + more, Off: SwitchedOff(os.Getenv("HOME")),
+		Size: int64(message.Len()) + more, Off: SwitchedOff(o.caller.Getenv("HOME")),
 	})
 	if decision.Class == learn.None {
-		fmt.Fprintf(stderr, "%s: left out for %s: %s\n", o.name, o.lesson.User, decision.Why)
-		return nil
+		return decision.Why, nil
 	}
-	if err := put(ctx, c.Learn.QueueDir, o.lesson, &message); err != nil {
-		return fmt.Errorf("%w\n%s", err, queue.Mend(c.Learn.QueueDir, err))
+	if err := put(o.lesson, &message); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, queue.Mend(c.Learn.QueueDir, err))
 	}
-	return nil
+	return "", nil
 }
 
 // SwitchedOff tells whether the user with that home does not want to teach.
