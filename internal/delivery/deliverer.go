@@ -41,6 +41,7 @@ type Deliverer struct {
 	// Attributes tells where Dovecot keeps the annotations of a user, "" for nowhere
 	// (mail_attribute_dict); nil: there are none.
 	Attributes func(*userdb.User) string
+	Spamtrap   *Spamtrap // nil: none
 	Log        *slog.Logger
 	Settings   Settings
 
@@ -64,14 +65,15 @@ type Settings struct {
 
 // Recipient is a recipient that was accepted.
 type Recipient struct {
-	ID      string // for replies and logs
-	Address string // as in RCPT TO
-	OrigTo  string // original recipient, "" when unknown
-	Notify  string // RCPT NOTIFY=
-	ORcpt   string // RCPT ORCPT= with its type; "" when not given
-	Detail  string // what follows the recipient delimiter
-	Mailbox string // where keep stores; "" for INBOX or what Detail asks for
-	User    *userdb.User
+	ID      string       // for replies and logs
+	Address string       // as in RCPT TO
+	OrigTo  string       // original recipient, "" when unknown
+	Notify  string       // RCPT NOTIFY=
+	ORcpt   string       // RCPT ORCPT= with its type; "" when not given
+	Detail  string       // what follows the recipient delimiter
+	Mailbox string       // where keep stores; "" for INBOX or what Detail asks for
+	Trap    bool         // the address of a spamtrap
+	User    *userdb.User // nil for a spamtrap that is nothing else
 	// Location is where the user's mail is, in the manner of mail_location.
 	Location string
 }
@@ -93,6 +95,13 @@ type Transaction struct {
 // Accept decides about a recipient. size is what the client says the message
 // will have in bytes, 0 when it does not.
 func (d *Deliverer) Accept(ctx context.Context, address, origTo string, size int64) (*Recipient, error) {
+	if d.Spamtrap.catches(address) {
+		return d.acceptTrapped(ctx, address, origTo, size)
+	}
+	return d.acceptUser(ctx, address, origTo, size)
+}
+
+func (d *Deliverer) acceptUser(ctx context.Context, address, origTo string, size int64) (*Recipient, error) {
 	found, err := d.Users.Resolve(ctx, address)
 	if err != nil {
 		return nil, err
@@ -121,15 +130,19 @@ func (d *Deliverer) Deliver(ctx context.Context, tx *Transaction) []error {
 	start := d.Executor.Now()
 	m := d.traced(tx)
 	site, err := d.siteChain()
+	trapErr := d.trap(ctx, tx)
 	byAddress := map[string]*copyFor{}
 	var copies []*copyFor
 	for _, r := range tx.Recipients {
-		if byAddress[r.Address] != nil {
+		if byAddress[r.Address] != nil || r.User == nil {
 			continue
 		}
 		c := &copyFor{tx: tx, rcpt: r}
 		c.job.Outcome.Err = err
-		if err == nil {
+		if err == nil && r.Trap {
+			c.job.Outcome.Err = trapErr // nothing is done twice when the client tries again
+		}
+		if c.job.Outcome.Err == nil {
 			d.open(c, m)
 		}
 		byAddress[r.Address] = c
@@ -156,7 +169,11 @@ func (d *Deliverer) Deliver(ctx context.Context, tx *Transaction) []error {
 	}
 	errs := make([]error, len(tx.Recipients))
 	for i, r := range tx.Recipients {
-		errs[i] = byAddress[r.Address].job.Outcome.Err
+		if c := byAddress[r.Address]; c != nil {
+			errs[i] = c.job.Outcome.Err
+		} else {
+			errs[i] = trapErr
+		}
 	}
 	return errs
 }

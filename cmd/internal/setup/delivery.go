@@ -50,6 +50,7 @@ func Delivery(c *config.Config, service string, m *Memory, log *slog.Logger) (*d
 	}
 	return &delivery.Deliverer{
 		Users:      resolver,
+		Spamtrap:   spamtrap(c, service, resolver.Users),
 		Scripts:    scripts,
 		Executor:   executor,
 		Programs:   programs(c),

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"dovetail/learn"
+	"dovetail/learn/teach"
+)
+
+// logger writes a Teacher's events into the log: a line for each lesson and back end.
+type logger struct{ *slog.Logger }
+
+func (l logger) Event(e teach.Event) {
+	level := slog.LevelInfo
+	if e.Outcome == teach.Lost || e.Outcome == teach.Denied {
+		level = slog.LevelWarn
+	}
+	l.LogAttrs(context.Background(), level, "lesson", attrs(e)...)
+}
+
+func attrs(e teach.Event) []slog.Attr {
+	all := []slog.Attr{slog.String("user", e.Lesson.User), slog.String("class", string(e.Lesson.Class))}
+	for _, a := range []slog.Attr{
+		slog.String("cause", e.Lesson.Cause), slog.String("from", e.Lesson.From), slog.String("to", e.Lesson.To),
+		slog.String("origin", string(e.Lesson.Origin)), slog.String("backend", e.Backend),
+		slog.String("outcome", string(e.Outcome)), slog.String("reason", e.Reason),
+	} {
+		if a.Value.String() != "" {
+			all = append(all, a)
+		}
+	}
+	all = append(all, slog.Int64("ms", e.Took.Milliseconds()))
+	if e.Hash != (learn.Hash{}) {
+		all = append(all, slog.String("hash", e.Hash.String()))
+	}
+	return append(all, slog.String("message_id", e.MessageID), slog.String("lesson", e.ID))
+}
+
+func (l logger) Down(backend string, err error) {
+	l.Warn("the back end is down; its lessons wait", "backend", backend, "error", err)
+}
+
+func (l logger) Up(backend string, after time.Duration) {
+	l.Info("the back end works again", "backend", backend, "after", after.Round(time.Millisecond).String())
+}
+
+func (l logger) Problem(err error) { l.Warn("learning", "error", err) }
