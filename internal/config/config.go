@@ -106,7 +106,7 @@ type Userdb struct {
 type Submission struct {
 	Host     string        `toml:"host" check:"hostport"` // SMTP server; when empty Sendmail is used
 	Sendmail string        `toml:"sendmail" check:"path"`
-	DSN      bool          `toml:"sendmail_dsn"` // it has Postfix's and Sendmail's -N and -R; Exim has not
+	DSN      bool          `toml:"sendmail_dsn"` // it has Sendmail's -N and -R, or Postfix's -N; Exim has not
 	Timeout  time.Duration `toml:"timeout" min:"1000000000"`
 }
 

@@ -19,8 +19,9 @@ import (
 type Sendmail struct {
 	Path    string        // of the program
 	Timeout time.Duration // of one message; 0: DefaultTimeout
-	// DSN tells that the program has Postfix's and Sendmail's flags -N and -R. It
-	// must not be set for Exim's: its -N pretends to deliver and drops the message.
+	// DSN tells that the program has the flags -N and -R of Sendmail's. Postfix's
+	// has -N, and takes no notice of -R. It must not be set for Exim's: its -N
+	// pretends to deliver and drops the message.
 	DSN bool
 }
 
