@@ -190,11 +190,21 @@ func (s *filterSetup) run(ctx context.Context, p filterProgram) (time.Duration, 
 
 // timed runs a command and tells how long it took.
 func timed(ctx context.Context, command []string) (time.Duration, error) {
+	return timedInput(ctx, os.DevNull, command)
+}
+
+// timedInput runs a command that reads a file and tells how long it took.
+func timedInput(ctx context.Context, file string, command []string) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
+	input, err := os.Open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer input.Close()
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stderr = &said
+	cmd.Stdin, cmd.Stderr = input, &said
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
 		return 0, fmt.Errorf("%s: %w: %s", filepath.Base(command[0]), err, tail(said.String()))

@@ -12,7 +12,8 @@
 // figures are medians.
 //
 // The case "filter" is another one: the site's script over stored messages, by
-// Pigeonhole's sieve-filter and by ours.
+// Pigeonhole's sieve-filter and by ours. So is "learn": one message handed over by
+// rspamc and by learn-spam, as Sieve's pipe calls them.
 //
 // Fresh folders matter: on ext4, creating files where many were deleted runs at
 // a tenth of the speed. So nothing is deleted before the end.
@@ -103,6 +104,11 @@ func run(ctx context.Context, o options) error {
 		if o.match.MatchString(compileName) {
 			if err := measureCompile(ctx, t, os.Stdout, o); err != nil {
 				return fmt.Errorf("%s: %w", compileName, err)
+			}
+		}
+		if o.match.MatchString(learnName) {
+			if err := measureLearn(ctx, t, os.Stdout, o); err != nil {
+				return fmt.Errorf("%s: %w", learnName, err)
 			}
 		}
 		headed := false
