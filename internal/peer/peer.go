@@ -92,7 +92,7 @@ func missing(name string) string {
 	case SpamAssassin:
 		files = []string{spamdProgram}
 	case Bogofilter:
-		files = []string{"/usr/bin/bogofilter", "/usr/bin/bogoutil"}
+		files = []string{bogofilterProgram, bogoutilProgram}
 	default:
 		return "unknown to the peer package"
 	}

@@ -1,0 +1,172 @@
+package bogofilter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"dovetail/internal/program"
+	"dovetail/learn"
+)
+
+// database is a user's word lists, and the rights to touch them.
+type database struct {
+	dir    string
+	runner program.Runner
+	name   string // of bogofilter
+	job    program.Job
+	as     func(func() error) error // does something with the user's rights
+}
+
+// field is the header field that holds a message's word.
+const field = "X-Dovetail-Lesson"
+
+// word gives the word of a message. Bogofilter takes words of 3 to 30 characters, and
+// makes less of those that are mostly digits: so it is letters, 88 bits of the hash.
+func word(h learn.Hash) string {
+	letters := []byte(h.String()[:22])
+	for i, c := range letters {
+		if c <= '9' {
+			letters[i] = 'g' + c - '0'
+		}
+	}
+	return string(letters)
+}
+
+// known tells as what the database knows those of the items that it knows.
+func (d *database) known(ctx context.Context, items []learn.Item) (map[learn.Hash]learn.Class, error) {
+	there, err := d.there()
+	if err != nil || !there {
+		return nil, err
+	}
+	var words bytes.Buffer
+	hashes := make(map[string]learn.Hash, len(items))
+	for _, item := range items {
+		name := "head:" + word(item.Hash)
+		hashes[name] = item.Hash
+		words.WriteString(name + "\n")
+	}
+	// -C: bogoutil needs nothing from the configuration, which may name another database.
+	out, err := d.run(ctx, "bogoutil", &words, "-C", "-w", d.dir)
+	if err != nil {
+		return nil, fmt.Errorf("asking bogofilter's database in %s: %w", d.dir, err)
+	}
+	known := map[learn.Hash]learn.Class{}
+	for line := range strings.Lines(out) {
+		f := strings.Fields(line) // WORD SPAM HAM
+		if len(f) != 3 {
+			continue
+		}
+		hash, asked := hashes[f[0]]
+		spam, errSpam := strconv.Atoi(f[1])
+		ham, errHam := strconv.Atoi(f[2])
+		switch {
+		case !asked || errSpam != nil || errHam != nil:
+		case spam > 0:
+			known[hash] = learn.Spam
+		case ham > 0:
+			known[hash] = learn.Ham
+		}
+	}
+	return known, nil
+}
+
+// there tells whether there is a database, and makes its folder when there is none.
+func (d *database) there() (there bool, err error) {
+	err = d.as(func() error {
+		if err := os.MkdirAll(d.dir, 0o700); err != nil {
+			return fmt.Errorf("making bogofilter's folder: %w", err)
+		}
+		entries, err := os.ReadDir(d.dir)
+		for _, e := range entries {
+			there = there || strings.HasPrefix(e.Name(), "wordlist.") // the ending is that of the kind of database
+		}
+		return err
+	})
+	return there, err
+}
+
+// learn teaches a batch, and gives those items a result that have none. The error is
+// one that further batches would have too.
+func (d *database) learn(ctx context.Context, way string, items []learn.Item, results []learn.Result) error {
+	err := d.register(ctx, way, items)
+	known, knownErr := d.known(context.WithoutCancel(ctx), items)
+	if knownErr != nil {
+		// What was taught comes to light at the next try.
+		err = errors.Join(err, knownErr)
+		failed(results, err)
+		return err
+	}
+	for i, item := range items {
+		switch {
+		case known[item.Hash] != item.Class && err == nil:
+			results[i].Err = fmt.Errorf("bogofilter %s ended well, but has learned nothing", way)
+		case known[item.Hash] != item.Class:
+			results[i].Err = err
+		case way == "-s" || way == "-n":
+			results[i].Outcome = learn.Learned
+		default:
+			results[i].Outcome = learn.Relearned
+		}
+	}
+	return err
+}
+
+// register runs bogofilter for a batch.
+func (d *database) register(ctx context.Context, way string, items []learn.Item) (err error) {
+	var folder string
+	var list bytes.Buffer
+	defer func() {
+		if folder != "" {
+			err = errors.Join(err, d.as(func() error { return os.RemoveAll(folder) }))
+		}
+	}()
+	err = d.as(func() error {
+		folder, err = os.MkdirTemp("", "dovetail-bogofilter-")
+		for i := 0; err == nil && i < len(items); i++ {
+			name := filepath.Join(folder, strconv.Itoa(i))
+			list.WriteString(name + "\n")
+			err = write(name, items[i])
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("writing messages for bogofilter: %w", err)
+	}
+	_, err = d.run(ctx, d.name, &list, "-d", d.dir, "-b", way)
+	return err
+}
+
+func write(name string, item learn.Item) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fs.FileMode(0o600))
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, io.MultiReader(strings.NewReader(field+": "+word(item.Hash)+"\n"), item.Message.Open()))
+	return errors.Join(err, f.Close())
+}
+
+// run runs one of bogofilter's programs. Its being killed or its complaint is an error.
+func (d *database) run(ctx context.Context, name string, input io.Reader, args ...string) (string, error) {
+	var out bytes.Buffer
+	job := d.job
+	job.Name, job.Args, job.Input, job.Output = name, args, input, &out
+	res, err := d.runner.Run(ctx, job)
+	said := strings.Join(strings.Fields(res.Stderr), " ")
+	switch {
+	case err != nil && said != "":
+		return "", fmt.Errorf("%w: %s", err, said)
+	case err != nil:
+		return "", err
+	case res.Status != 0:
+		return "", fmt.Errorf("%s ended with status %d: %s", name, res.Status, said)
+	}
+	return out.String(), nil
+}
