@@ -42,12 +42,14 @@ func (call *Call) findTag(name string) *Tag {
 		if name == comparatorTag.Name {
 			return &comparatorTag
 		}
-		if call.matchTypeNamed(name) != nil {
-			return call.engine.names.own[tagKey{groupMatch, name}]
+		if t := inEffect(call.Compiler, call.engine.names.matchTypes, name); t != nil {
+			return &t.tag
 		}
 	}
-	if cmd.AddressPart && call.partNamed(name) != nil {
-		return call.engine.names.own[tagKey{groupPart, name}]
+	if cmd.AddressPart {
+		if t := inEffect(call.Compiler, call.engine.names.parts, name); t != nil {
+			return &t.tag
+		}
 	}
 	if cmd.Modifiers {
 		if m := call.modifierNamed(name); m != nil {
@@ -59,7 +61,8 @@ func (call *Call) findTag(name string) *Tag {
 
 // broughtTag finds a tag that may stand on a call because of another one there.
 func (call *Call) broughtTag(name string) *Tag {
-	for _, a := range call.node.Args {
+	for i := range call.node.Args {
+		a := &call.node.Args[i]
 		if a.Kind != syntax.Tag || a.Str == name {
 			continue
 		}
@@ -84,7 +87,8 @@ func (call *Call) takeTags() ([]syntax.Arg, error) {
 	args := call.node.Args
 	var few [8]*Tag
 	uses := append(few[:0], make([]*Tag, len(args))...)
-	for i, a := range args {
+	for i := range args {
+		a := &args[i]
 		if a.Kind != syntax.Tag {
 			continue
 		}
@@ -99,8 +103,8 @@ func (call *Call) takeTags() ([]syntax.Arg, error) {
 		}
 		args, uses = args[n:], uses[n:]
 	}
-	for _, a := range args {
-		if a.Kind == syntax.Tag {
+	for i := range args {
+		if a := &args[i]; a.Kind == syntax.Tag {
 			return nil, call.Errorf(a.Pos, "encountered an unexpected tagged argument ':%s' "+
 				"while validating positional arguments for the %s", a.Str, call.describe())
 		}
@@ -116,8 +120,8 @@ func (call *Call) takeTags() ([]syntax.Arg, error) {
 // required counts the positional arguments that must be there.
 func (cmd *Command) required() int {
 	n := 0
-	for _, p := range cmd.Params {
-		if !p.Optional {
+	for i := range cmd.Params {
+		if !cmd.Params[i].Optional {
 			n++
 		}
 	}
@@ -140,7 +144,7 @@ func (call *Call) applyImplicit() error {
 func (call *Call) describe() string { return call.Command.Name + " " + call.kindName() }
 
 // unknownTag reports a tag once per script.
-func (call *Call) unknownTag(a syntax.Arg) error {
+func (call *Call) unknownTag(a *syntax.Arg) error {
 	key := call.Command.Name + " :" + a.Str
 	if call.unknown[key] {
 		return errReported
@@ -152,7 +156,7 @@ func (call *Call) unknownTag(a syntax.Arg) error {
 
 // takeTag takes the tag at the start of args, with its value; it tells how many of args that were.
 func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
-	a := args[0]
+	a := &args[0]
 	if first := call.sameGroup(t); first != nil && !t.Repeat {
 		return 0, call.Errorf(a.Pos, "%s", call.duplicate(first.Name, t))
 	}
@@ -163,18 +167,20 @@ func (call *Call) takeTag(args []syntax.Arg, t *Tag) (int, error) {
 			return 0, call.Errorf(a.Pos, "the :%s tag for the %s requires %s as parameter, but %s",
 				t.Name, call.describe(), t.Param.Kind, foundInstead(args[1:], "no parameters were found"))
 		}
-		if !fits(args[1], t.Param.Kind) {
+		if !fits(&args[1], t.Param.Kind) {
 			return 0, call.Errorf(args[1].Pos, "the :%s tag for the %s requires %s as parameter, but %s was found",
 				t.Name, call.describe(), t.Param.Kind, args[1].Kind)
 		}
-		v, err := call.takeValue(args[1], t.Param)
-		if err != nil {
+		if err := call.takeValue(&use.val, &args[1], t.Param); err != nil {
 			return 0, err
 		}
-		use.val, n = v, 2
+		n = 2
 	}
-	x := call.more()
-	x.tags = append(x.tags, use)
+	if x := call.more(); x.tags == nil {
+		x.tags = call.slabs.useLists.One(use)
+	} else {
+		x.tags = append(x.tags, use)
+	}
 	if t.Instead != nil {
 		call.Command = t.Instead
 	}
@@ -217,7 +223,7 @@ func foundInstead(rest []syntax.Arg, none string) string {
 }
 
 // fits tells whether an argument is of a kind; a string is a list of one.
-func fits(a syntax.Arg, k Kind) bool {
+func fits(a *syntax.Arg, k Kind) bool {
 	return a.Kind == k || a.Kind == String && k == StringList
 }
 
@@ -238,41 +244,38 @@ func (call *Call) takePositional(args []syntax.Arg) error {
 			}
 			spare--
 		}
-		a := args[i]
+		a := &args[i]
 		i++
 		if !fits(a, p.Kind) {
 			return call.Errorf(a.Pos, "the %s expects %s as argument %d (%s), but %s was found",
 				call.describe(), p.Kind, i, p.Name, a.Kind)
 		}
-		v, err := call.takeValue(a, p)
-		if err != nil {
+		if err := call.takeValue(&call.args[n], a, p); err != nil {
 			return err
 		}
-		call.args[n] = v
 	}
 	return nil
 }
 
 // takeValue prepares an argument that fits its Param.
-func (call *Call) takeValue(a syntax.Arg, p *Param) (value, error) {
-	v := value{pos: a.Pos, num: a.Num}
+func (call *Call) takeValue(v *value, a *syntax.Arg, p *Param) error {
+	v.pos, v.num = a.Pos, a.Num
 	var err error
 	switch a.Kind {
 	case String:
-		var s *Str
-		s, err = call.takeStr(a, p)
-		v.strs = call.slabs.lists.One(s)
+		v.strs = call.slabs.lists.Slice(1)
+		v.strs[0], err = call.takeStr(a, p)
 	case StringList:
 		v.strs = call.slabs.lists.Slice(len(a.List))
 		for i := 0; i < len(a.List) && err == nil; i++ {
-			v.strs[i], err = call.takeStr(a.List[i], p)
+			v.strs[i], err = call.takeStr(&a.List[i], p)
 		}
 	}
-	return v, err
+	return err
 }
 
 // takeStr prepares a string of an argument.
-func (call *Call) takeStr(a syntax.Arg, p *Param) (*Str, error) {
+func (call *Call) takeStr(a *syntax.Arg, p *Param) (*Str, error) {
 	if p.Raw {
 		s := call.literal(a.Pos, a.Str)
 		return s, call.checkStr(s, p)
@@ -309,10 +312,11 @@ func (call *Call) lateTags() error {
 		}
 	}
 	if call.Command.AddressPart {
-		call.part = call.partNamed("all")
+		part := "all"
 		if t := call.TagOf(groupPart); t != nil {
-			call.part = call.partNamed(t.Tag.Name)
+			part = t.Tag.Name
 		}
+		call.part = call.partNamed(part)
 	}
 	if call.Command.Match {
 		return call.prepareMatch()

@@ -26,21 +26,23 @@ type matchKey struct {
 // prepareMatch finds match type and comparator of a call, by default :is and
 // i;ascii-casemap, and makes the matcher.
 func (call *Call) prepareMatch() error {
-	use := MatchUse{Type: call.matchTypeNamed("is"), Comparator: call.comparatorNamed(cmp.Or(call.Command.Comparator, "i;ascii-casemap"))}
-	pos := call.Pos
+	use, pos := MatchUse{}, call.Pos
+	matchType, comparator := "is", cmp.Or(call.Command.Comparator, "i;ascii-casemap")
+	at := pos
 	if t := call.Tag(comparatorTag.Name); t != nil {
-		name, _ := t.Str().Const()
-		if use.Comparator = call.comparatorNamed(name); use.Comparator == nil {
-			return call.Errorf(t.Str().Pos, "unknown comparator '%s'", name)
-		}
+		comparator, _ = t.Str().Const()
+		at = t.Str().Pos
+	}
+	if use.Comparator = call.comparatorNamed(comparator); use.Comparator == nil {
+		return call.Errorf(at, "unknown comparator '%s'", comparator)
 	}
 	if t := call.TagOf(groupMatch); t != nil {
-		pos = t.Pos
-		use.Type = call.matchTypeNamed(t.Tag.Name)
+		pos, matchType = t.Pos, t.Tag.Name
 		if t.Tag.Param != nil {
 			use.Param, _ = t.Str().Const()
 		}
 	}
+	use.Type = call.matchTypeNamed(matchType)
 	m, err := call.newMatcher(pos, call.sharedUse(use), call.Strs(len(call.Command.Params)-1))
 	call.match = m
 	return err

@@ -6,11 +6,10 @@ type names struct {
 	commands    offers[string, Command]
 	tags        offers[tagKey, Tag]
 	tagsByName  offers[string, Tag] // whatever command they are for
-	matchTypes  offers[string, MatchType]
+	matchTypes  offers[string, ownTag[MatchType]]
 	comparators offers[string, Comparator]
-	parts       offers[string, AddressPart]
+	parts       offers[string, ownTag[AddressPart]]
 	modifiers   offers[string, Modifier]
-	own         map[tagKey]*Tag // the tags that match types and address parts are written as, by group and name
 }
 
 // offers are the things of one kind by name: several where extensions share a name.
@@ -22,14 +21,20 @@ type offer[T any] struct {
 	what *T
 }
 
+// ownTag is something of the engine's that is written as a tag.
+type ownTag[T any] struct {
+	tag  Tag
+	what *T
+}
+
 func (o offers[K, T]) add(key K, by int, what *T) { o[key] = append(o[key], offer[T]{by, what}) }
 
 // newNames collects the names of extensions.
 func newNames(all []*Extension) *names {
 	n := &names{
 		commands: offers[string, Command]{}, tags: offers[tagKey, Tag]{}, tagsByName: offers[string, Tag]{},
-		matchTypes: offers[string, MatchType]{}, comparators: offers[string, Comparator]{},
-		parts: offers[string, AddressPart]{}, modifiers: offers[string, Modifier]{}, own: map[tagKey]*Tag{},
+		matchTypes: offers[string, ownTag[MatchType]]{}, comparators: offers[string, Comparator]{},
+		parts: offers[string, ownTag[AddressPart]]{}, modifiers: offers[string, Modifier]{},
 	}
 	for by, x := range all {
 		n.add(by, x)
@@ -50,16 +55,14 @@ func (n *names) add(by int, x *Extension) {
 	}
 	for i := range x.MatchTypes {
 		m := &x.MatchTypes[i]
-		n.matchTypes.add(m.Name, by, m)
-		n.own[tagKey{groupMatch, m.Name}] = &Tag{Name: m.Name, Group: groupMatch, Param: m.Param}
+		n.matchTypes.add(m.Name, by, &ownTag[MatchType]{Tag{Name: m.Name, Group: groupMatch, Param: m.Param}, m})
 	}
 	for i := range x.Comparators {
 		n.comparators.add(x.Comparators[i].Name, by, &x.Comparators[i])
 	}
 	for i := range x.AddressParts {
 		p := &x.AddressParts[i]
-		n.parts.add(p.Name, by, p)
-		n.own[tagKey{groupPart, p.Name}] = &Tag{Name: p.Name, Group: groupPart}
+		n.parts.add(p.Name, by, &ownTag[AddressPart]{Tag{Name: p.Name, Group: groupPart}, p})
 	}
 	for i := range x.Modifiers {
 		n.modifiers.add(x.Modifiers[i].Name, by, &x.Modifiers[i])
@@ -91,15 +94,21 @@ func (c *Compiler) tagOn(command, name string) *Tag {
 func (c *Compiler) tagNamed(name string) *Tag { return inEffect(c, c.engine.names.tagsByName, name) }
 
 func (c *Compiler) matchTypeNamed(name string) *MatchType {
-	return inEffect(c, c.engine.names.matchTypes, name)
+	if t := inEffect(c, c.engine.names.matchTypes, name); t != nil {
+		return t.what
+	}
+	return nil
+}
+
+func (c *Compiler) partNamed(name string) *AddressPart {
+	if t := inEffect(c, c.engine.names.parts, name); t != nil {
+		return t.what
+	}
+	return nil
 }
 
 func (c *Compiler) comparatorNamed(name string) *Comparator {
 	return inEffect(c, c.engine.names.comparators, name)
-}
-
-func (c *Compiler) partNamed(name string) *AddressPart {
-	return inEffect(c, c.engine.names.parts, name)
 }
 
 func (c *Compiler) modifierNamed(name string) *Modifier {

@@ -17,6 +17,7 @@ type slabs struct {
 	calls     slab.Of[Call]
 	values    slab.Of[value]
 	uses      slab.Of[TagUse]
+	useLists  slab.Of[*TagUse]
 	testLists slab.Of[*SubTest]
 	sites     []*Site // to be used again
 }

@@ -102,7 +102,7 @@ func (l Strs) Eval(r *Run) []string {
 }
 
 // makeStr applies the string passes in effect to a literal of the script.
-func (c *Compiler) makeStr(a syntax.Arg) (*Str, error) {
+func (c *Compiler) makeStr(a *syntax.Arg) (*Str, error) {
 	if len(c.passes) == 0 {
 		return c.literal(a.Pos, a.Str), nil
 	}

@@ -24,11 +24,14 @@ type branch struct {
 // chain is an if with the elsif and else that follow it.
 type chain struct {
 	branches []branch
-	decided  bool // a branch before this place is always taken
+	decided  bool      // a branch before this place is always taken
+	first    [1]branch // room for an if alone
 }
 
 func startChain(c *engine.Call) error {
-	c.Data = &chain{}
+	ch := &chain{}
+	ch.branches = ch.first[:0]
+	c.Data = ch
 	return nil
 }
 

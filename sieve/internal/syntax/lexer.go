@@ -68,7 +68,7 @@ type lexer struct {
 // next reads the next token.
 func (l *lexer) next() {
 	prev := l.tok
-	for l.skipSpace() {
+	for l.tok = tokNone; l.at < len(l.src) && l.skipSpace(); {
 		prev = tokNone
 	}
 	if l.tok == tokError {
@@ -139,7 +139,6 @@ func (l *lexer) fail(format string, args ...any) {
 // skipSpace passes one run of white space or one comment; false when there is
 // none, or with the token set to tokError for a bad comment.
 func (l *lexer) skipSpace() bool {
-	l.tok = tokNone
 	switch c := l.peek(); {
 	case isSpace(c):
 		for isSpace(l.peek()) {

@@ -168,22 +168,21 @@ func (p *parser) arguments(n *Node, depth int) state {
 
 // argument reads one argument; more tells whether there was one.
 func (p *parser) argument() (st state, more bool) {
-	a := Arg{Pos: p.pos, Str: p.str}
+	p.args = append(p.args, Arg{Pos: p.pos})
+	a := &p.args[len(p.args)-1]
 	switch p.tok {
 	case tokLSquare:
-		st = p.stringList(&a)
-		p.args = append(p.args, a)
-		return st, true
+		return p.stringList(a), true
 	case tokString:
-		a.Kind = String
+		a.Kind, a.Str = String, p.str
 	case tokNumber:
-		a.Kind, a.Num, a.Str = Number, p.num, ""
+		a.Kind, a.Num = Number, p.num
 	case tokTag:
-		a.Kind = Tag
+		a.Kind, a.Str = Tag, p.str
 	default:
+		p.args = p.args[:len(p.args)-1]
 		return stands, false
 	}
-	p.args = append(p.args, a)
 	p.next()
 	return stands, true
 }
@@ -192,7 +191,7 @@ func (p *parser) argument() (st state, more bool) {
 //
 //	string-list = "[" string *("," string) "]"
 func (p *parser) stringList(a *Arg) state {
-	a.Kind, a.Str = StringList, ""
+	a.Kind = StringList
 	p.items = p.items[:0]
 	for first := true; first || p.tok == tokComma; first = false {
 		opener := p.tok
