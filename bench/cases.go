@@ -13,9 +13,14 @@ const (
 	ham               // the site's and the user's, which let the message pass
 	spam              // the same: marked, and filed into Spam
 	spamLearn         // the same, with the site's pipe to a program that does nothing
+	oneRule           // of the users alone, each another one
+	manyRules         // the same, longer
 )
 
-var scriptNames = map[scripts]string{noSieve: "no Sieve", ham: "scripts, ham", spam: "scripts, spam", spamLearn: "scripts, spam, pipe"}
+var scriptNames = map[scripts]string{
+	noSieve: "no Sieve", ham: "scripts, ham", spam: "scripts, spam", spamLearn: "scripts, spam, pipe",
+	oneRule: "1 rule", manyRules: "1000 rules",
+}
 
 // benchCase is what is sent, and how.
 type benchCase struct {

@@ -85,7 +85,7 @@ func newCompileSetup(t *benchT) *compileSetup {
 		dovecot: peer.StartDovecot(t, peer.DovecotOptions{Users: peer.OneUID(1), Sieve: true}),
 		big:     filepath.Join(dir, "big.sieve"), empty: filepath.Join(dir, "empty.sieve"),
 	}
-	for name, text := range map[string]string{s.big: manyRules(compileRules), s.empty: "keep;\n"} {
+	for name, text := range map[string]string{s.big: ruleList(compileRules), s.empty: "keep;\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatalf("%v", err)
 		}
@@ -93,8 +93,8 @@ func newCompileSetup(t *benchT) *compileSetup {
 	return s
 }
 
-// manyRules is a script of n rules, an address test and a fileinto each.
-func manyRules(n int) string {
+// ruleList is a script of n rules, an address test and a fileinto each.
+func ruleList(n int) string {
 	var b strings.Builder
 	b.WriteString("require \"fileinto\";\n")
 	for i := range n {

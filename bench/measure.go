@@ -70,6 +70,9 @@ func measureOnce(ctx context.Context, t *benchT, c benchCase, target target) (re
 		return result{}, fmt.Errorf("first message: %w", err)
 	}
 	settle()
+	if c.scripts == oneRule || c.scripts == manyRules {
+		time.Sleep(rulesAge)
+	}
 
 	before, err := server.Usage()
 	if err != nil {

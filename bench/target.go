@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"dovetail/internal/peer"
@@ -21,8 +22,8 @@ type target interface {
 type setup struct {
 	users    []peer.User
 	sieve    bool
-	before   string // directory of the site's scripts
-	personal string // text of the user's script
+	before   string // directory of the site's scripts, "" for none
+	personal func(user string) string
 	pipeDir  string // programs of pipe
 }
 
@@ -46,9 +47,19 @@ func newSetup(t peer.T, c benchCase) setup {
 	if c.scripts == noSieve {
 		return s
 	}
+	s.sieve = true
+	switch c.scripts {
+	case oneRule:
+		s.personal = func(user string) string { return ruleScript(user, 1) }
+		return s
+	case manyRules:
+		s.personal = func(user string) string { return ruleScript(user, compileRules) }
+		return s
+	}
 	dir := peer.Dir(t)
-	s.sieve, s.before, s.pipeDir = true, filepath.Join(dir, "sieve.d"), filepath.Join(dir, "bin")
-	s.personal = readScript(t, "dovecot.sieve")
+	s.before, s.pipeDir = filepath.Join(dir, "sieve.d"), filepath.Join(dir, "bin")
+	personal := readScript(t, "dovecot.sieve")
+	s.personal = func(string) string { return personal }
 	site := readScript(t, "20_rien-mark.sieve")
 	if c.scripts != spamLearn {
 		site = strings.Replace(site, `pipe :copy "sa-learn-spam.sh";`, "", 1)
@@ -75,14 +86,32 @@ func readScript(t peer.T, name string) string {
 	return string(text)
 }
 
+// writeScripts writes the users' scripts into their homes.
+func (s setup) writeScripts(t peer.T, home func(user string) string) {
+	for _, u := range s.users {
+		if s.sieve {
+			peer.WriteFile(t, filepath.Join(home(u.Name), ".dovecot.sieve"), s.personal(u.Name), u)
+		}
+	}
+}
+
+// quoted gives a TOML string, nothing for the empty one.
+func quoted(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strconv.Quote(s)
+}
+
 type dovecot struct{}
 
 func (dovecot) name() string { return "dovecot" }
 
 func (dovecot) start(t peer.T, s setup) (*peer.Process, string) {
 	d := peer.StartDovecot(t, peer.DovecotOptions{
-		Users: s.users, Sieve: s.sieve, SieveBefore: s.before, Personal: s.personal, PipeDir: s.pipeDir,
+		Users: s.users, Sieve: s.sieve, SieveBefore: s.before, PipeDir: s.pipeDir,
 	})
+	s.writeScripts(t, d.Home)
 	return d.Process, d.LMTPSocket
 }
 
@@ -112,17 +141,15 @@ home = "%s/%%n"
 url = "sqlite:%s/state.db"
 `, socket, peer.MailUID, peer.MailUID, home, dir)
 	if s.sieve {
-		for _, u := range s.users {
-			peer.WriteFile(t, filepath.Join(home, u.Name, ".dovecot.sieve"), s.personal, u)
-		}
+		s.writeScripts(t, func(user string) string { return filepath.Join(home, user) })
 		text += fmt.Sprintf(`
 [sieve]
 sieve = "~/.dovecot.sieve"
-sieve_before = ["%s"]
+sieve_before = [%s]
 sieve_global_extensions = "+editheader"
 sieve_extensions = "+vnd.dovecot.pipe +vnd.dovecot.environment"
 sieve_pipe_bin_dir = "%s"
-`, s.before, s.pipeDir)
+`, quoted(s.before), s.pipeDir)
 	}
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatalf("%v", err)
