@@ -70,6 +70,29 @@ func rules(n int) []byte {
 
 func BenchmarkThousandRules(b *testing.B) { benchmark(b, rules(1000)) }
 
+// BenchmarkThousandRulesOfEach has 100 users with a script of their own each, so
+// that no script is in the processor's caches when its turn comes.
+func BenchmarkThousandRulesOfEach(b *testing.B) {
+	e, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var programs []*Program
+	for range 100 {
+		p, diags := e.Compile("bench", rules(1000), false)
+		if p == nil {
+			b.Fatal(diags)
+		}
+		programs = append(programs, p)
+	}
+	msg, env := message.Parse([]byte(siteMessage)), &Env{}
+	for i := 0; b.Loop(); i++ {
+		if res := programs[i%len(programs)].Run(context.Background(), msg, env); res.Err != nil {
+			b.Fatal(res.Err)
+		}
+	}
+}
+
 // BenchmarkProgramSize tells how much memory a compiled rule keeps.
 func BenchmarkProgramSize(b *testing.B) {
 	e, err := New(Options{})

@@ -3,7 +3,10 @@ package engine
 import "errors"
 
 // Block is a compiled sequence of commands.
-type Block struct{ commands []compiled }
+type Block struct {
+	commands []compiled
+	guards   []guard // of those that are idle unless a test is true; nil for none
+}
 
 // compiled is a command of a block.
 type compiled struct {
@@ -16,10 +19,13 @@ type compiled struct {
 // command inside it uses to leave the block.
 func (b Block) Run(r *Run) error {
 	for i := range b.commands {
-		c := &b.commands[i]
 		if err := r.step(); err != nil {
 			return err
 		}
+		if b.guards != nil && r.rulesOut(b.guards[i]) {
+			continue
+		}
+		c := &b.commands[i]
 		r.pos = c.pos
 		if r.env.Trace != nil {
 			r.env.Trace(Event{Script: r.program.Name, Pos: c.pos, Kind: EventCommand, Name: c.command.Name})

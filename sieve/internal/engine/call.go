@@ -34,7 +34,10 @@ type Site struct {
 	Prev   *Call // the command before it in the same block
 	Tests  []*SubTest
 
-	node *syntax.Node
+	place  int      // in the block, from 1; 0: not there
+	idle   *SubTest // see IdleUnless
+	values Values   // see Comparing
+	node   *syntax.Node
 }
 
 // extra is what only some calls have.
@@ -43,6 +46,10 @@ type extra struct {
 	effects []Effect
 	fields  FieldSource
 }
+
+// IdleUnless tells that this command, by itself, does nothing at all where the test
+// is false; nil takes that back.
+func (c *Call) IdleUnless(test *SubTest) { c.idle = test }
 
 // more gives the extra of a call, to be filled.
 func (c *Call) more() *extra {
@@ -65,6 +72,7 @@ type SubTest struct {
 	Value bool // its value, where Known
 	Known bool
 
+	guard   guard
 	cond    Cond
 	pos     Pos
 	command *Command
@@ -74,6 +82,9 @@ type SubTest struct {
 func (t *SubTest) Run(r *Run) (bool, error) {
 	if err := r.step(); err != nil {
 		return false, err
+	}
+	if r.rulesOut(t.guard) {
+		return false, nil
 	}
 	r.pos = t.pos
 	ok, err := t.cond(r)

@@ -7,6 +7,7 @@ import "fmt"
 type Comparator struct {
 	Name    string // as in :comparator
 	Equal   func(a, b string) bool
+	Hash    func(s string) uint32 // the same for what Equal has for equal; optional
 	Compare func(a, b string) int
 	// Prefix tells whether value begins with literal, and how many bytes of value that is.
 	Prefix func(value, literal string) (n int, ok bool)
@@ -24,6 +25,8 @@ type MatchType struct {
 	Key func(u *MatchUse, key string) (KeyMatcher, error)
 	// CheckKey looks at a constant key while compiling and may warn (regex, c.Warnf); optional.
 	CheckKey func(c *Call, u *MatchUse, key string) error
+	// Exact tells that a value matches only a key that the comparator has for equal.
+	Exact bool
 	// OnCount makes it match the number of values, once, instead of each value.
 	OnCount bool
 	// OverKeys, where set, matches a value against all keys at once, known only at run time (:list).

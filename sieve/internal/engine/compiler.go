@@ -31,8 +31,9 @@ type Compiler struct {
 	vars       int
 	match      bool
 
-	use   *MatchUse // the last one, see sharedUse
-	slabs *slabs
+	use     *MatchUse // the last one, see sharedUse
+	sources []source  // of guarded tests
+	slabs   *slabs
 }
 
 func (c *Compiler) configSlots() []any { return c.engine.configs }
@@ -198,6 +199,6 @@ func (c *Compiler) program(script []*syntax.Node) *Program {
 	p := &Program{Name: c.name, engine: c.engine}
 	p.block = c.compileBlock(script, nil)
 	c.checkNeeds()
-	p.vars, p.match, p.set = c.vars, c.match, c.loaded
+	p.vars, p.match, p.set, p.sources = c.vars, c.match, c.loaded, c.sources
 	return p
 }

@@ -164,6 +164,8 @@ type Program struct {
 	engine *Engine
 	block  Block
 
+	sources []source // of guarded tests
+
 	vars  int          // variables with a slot
 	match bool         // match variables are used
 	set   []*Extension // in effect

@@ -110,15 +110,15 @@ func (c *Compiler) Include(name string, src []byte, global bool) *Program {
 // Include runs an included program as a part of this run: it has variables and
 // extensions of its own; what it asks for, flags, edits and States are the run's.
 func (r *Run) Include(p *Program) error {
-	program, vars, captured, pos := r.program, r.vars, r.captured, r.pos
-	r.program, r.vars, r.captured = p, make([]string, p.vars), nil
+	program, vars, captured, pos, seen := r.program, r.vars, r.captured, r.pos, r.seen
+	r.program, r.vars, r.captured, r.seen = p, make([]string, p.vars), nil, nil
 	r.depth++
 	err := r.start()
 	if err == nil {
 		err = p.block.Run(r)
 	}
 	r.depth--
-	r.program, r.vars, r.captured, r.pos = program, vars, captured, pos
+	r.program, r.vars, r.captured, r.pos, r.seen = program, vars, captured, pos, seen
 	if errors.Is(err, ErrReturn) {
 		return nil
 	}

@@ -134,6 +134,9 @@ type Matching struct {
 	count int
 	found bool
 	made  []KeyMatcher // of the keys that are not constant, once needed
+
+	collect *seenValues // takes the values instead of matching them
+	hash    func(string) uint32
 }
 
 // errMatched ends an iteration over values early.
@@ -145,6 +148,10 @@ func (m *Matcher) Begin(r *Run) Matching { return Matching{m: m, r: r} }
 // Value matches one more value. The error is not nil as soon as the result
 // is known, so that iterations end; End takes it back.
 func (x *Matching) Value(v string) error {
+	if x.collect != nil {
+		x.collect.add(x.hash(v))
+		return x.r.Spend(len(v))
+	}
 	if x.m.use.Type.OnCount {
 		x.count++
 		return nil

@@ -4,26 +4,32 @@ import "dovetail/sieve/internal/syntax"
 
 // compileBlock compiles the commands of a block, or of the script.
 func (c *Compiler) compileBlock(nodes []*syntax.Node, parent *Call) Block {
-	commands := c.slabs.commands.Slice(len(nodes))[:0]
+	b := Block{commands: c.slabs.commands.Slice(len(nodes))[:0]}
 	var prev *Call
 	for _, n := range nodes {
 		call := c.newCall(n, parent, prev)
-		if call == nil || !call.prepare() {
-			prev.finish()
-			prev = call
-			continue
+		op := call.compile()
+		prev.finish(&b, len(nodes))
+		if prev = call; op != nil {
+			call.place = len(b.commands) + 1
+			b.commands = append(b.commands, compiled{op: op, pos: call.Pos, command: call.Command})
 		}
-		op, err := call.Command.Op(call)
-		if err != nil {
-			_ = c.Errorf(call.Pos, "%w", err)
-		} else if op != nil {
-			commands = append(commands, compiled{op: op, pos: call.Pos, command: call.Command})
-		}
-		prev.finish()
-		prev = call
 	}
-	prev.finish()
-	return Block{commands}
+	prev.finish(&b, len(nodes))
+	return b
+}
+
+// compile compiles a command; nil where there is nothing to do, or something is wrong.
+func (call *Call) compile() Op {
+	if call == nil || !call.prepare() {
+		return nil
+	}
+	op, err := call.Command.Op(call)
+	if err != nil {
+		_ = call.Errorf(call.Pos, "%w", err)
+		return nil
+	}
+	return op
 }
 
 // compileTests compiles the tests of a call; false when one of them is bad.
@@ -51,7 +57,7 @@ func (c *Compiler) compileTest(n *syntax.Node, parent *Call) *SubTest {
 	if t == nil {
 		return nil
 	}
-	defer t.finish()
+	defer t.finish(nil, 0)
 	if !t.prepare() {
 		return nil
 	}
@@ -63,6 +69,7 @@ func (c *Compiler) compileTest(n *syntax.Node, parent *Call) *SubTest {
 	sub := c.slabs.tests.New()
 	sub.cond, sub.pos, sub.command = cond, t.Pos, t.Command
 	sub.Value, sub.Known = t.fold(false)
+	sub.guard = t.guard()
 	return sub
 }
 

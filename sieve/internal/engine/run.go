@@ -43,6 +43,8 @@ type Run struct {
 	fieldsOf *message.Message    // whose they are
 	held     int                 // how many
 	part     *message.Part       // that a loop over parts has reached
+	seen     []seenValues        // by Program.sources; nil before the first guarded test
+	matching Matching            // of the test under way
 	limited  bool                // that the structure is not whole was logged
 }
 

@@ -51,9 +51,16 @@ func (c *Compiler) allocCall(cmd *Command, isTest bool) *Call {
 	return call
 }
 
-// finish takes the Site away.
-func (call *Call) finish() {
+// finish takes the Site away, when the command behind it is compiled, too; b is the
+// block that is made of size commands, nil for a test.
+func (call *Call) finish(b *Block, size int) {
 	if call != nil {
+		if t := call.idle; t != nil && t.guard.source > 0 && call.place > 0 {
+			if b.guards == nil {
+				b.guards = make([]guard, size)
+			}
+			b.guards[call.place-1] = t.guard
+		}
 		*call.Site = Site{}
 		call.slabs.sites = append(call.slabs.sites, call.Site)
 		call.Site = nil

@@ -45,22 +45,21 @@ func checkAddressField(name string) error {
 
 func compileAddress(c *engine.Call) (engine.Cond, error) {
 	c.WarnHeaderNames(0)
-	names, m, fields, part := c.Strs(0), c.Matcher(), c.Fields(), c.AddressPart()
-	return func(r *engine.Run) (bool, error) {
-		x := m.Begin(r)
+	names, fields, part := c.Strs(0), c.Fields(), c.AddressPart()
+	return c.Comparing(func(r *engine.Run, x *engine.Matching) error {
 		for _, name := range names {
 			list, err := fields(r, name.Eval(r))
 			if err != nil {
-				return false, err
+				return err
 			}
 			for _, f := range list {
-				if err := matchAddresses(r, &x, part, f); err != nil {
-					return x.End(err)
+				if err := matchAddresses(r, x, part, f); err != nil {
+					return err
 				}
 			}
 		}
-		return x.End(nil)
-	}, nil
+		return nil
+	}), nil
 }
 
 // matchAddresses matches the part of every address of a field. A field with

@@ -7,6 +7,7 @@ var _ = engine.Register(&engine.Extension{
 	Comparators: []engine.Comparator{{
 		Name:    "i;ascii-casemap",
 		Equal:   engine.EqualASCII,
+		Hash:    engine.HashASCII,
 		Compare: engine.CompareASCII,
 		Prefix: func(value, literal string) (int, bool) {
 			n := len(literal)

@@ -11,6 +11,7 @@ var _ = engine.Register(&engine.Extension{
 	Comparators: []engine.Comparator{{
 		Name:    "i;octet",
 		Equal:   func(a, b string) bool { return a == b },
+		Hash:    engine.HashOctets,
 		Compare: strings.Compare,
 		Prefix: func(value, literal string) (int, bool) {
 			return len(literal), strings.HasPrefix(value, literal)

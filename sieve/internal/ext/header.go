@@ -15,20 +15,19 @@ var _ = engine.Register(&engine.Extension{
 
 func compileHeader(c *engine.Call) (engine.Cond, error) {
 	c.WarnHeaderNames(0)
-	names, m, fields := c.Strs(0), c.Matcher(), c.Fields()
-	return func(r *engine.Run) (bool, error) {
-		x := m.Begin(r)
+	names, fields := c.Strs(0), c.Fields()
+	return c.Comparing(func(r *engine.Run, x *engine.Matching) error {
 		for _, name := range names {
 			list, err := fields(r, name.Eval(r))
 			if err != nil {
-				return false, err
+				return err
 			}
 			for _, f := range list {
 				if err := x.Value(f.Decoded()); err != nil {
-					return x.End(err)
+					return err
 				}
 			}
 		}
-		return x.End(nil)
-	}, nil
+		return nil
+	}), nil
 }

@@ -41,6 +41,7 @@ func joinChain(c *engine.Call) error {
 	if c.Prev == nil || c.Prev.Command.Name != "if" && c.Prev.Command.Name != "elsif" {
 		return errors.New("the " + c.Command.Name + " command must follow an if or elseif command")
 	}
+	c.Prev.IdleUnless(nil)
 	c.Data = c.Prev.Data
 	if c.Data == nil {
 		c.Data = &chain{}
@@ -57,6 +58,9 @@ func compileIf(c *engine.Call) (engine.Op, error) {
 	ch := c.Data.(*chain)
 	if _, err := compileBranch(c); err != nil {
 		return nil, err
+	}
+	if len(ch.branches) == 1 && ch.branches[0].test != nil {
+		c.IdleUnless(ch.branches[0].test)
 	}
 	return func(r *engine.Run) error {
 		for i := range ch.branches {

@@ -9,7 +9,7 @@ import (
 var _ = engine.Register(&engine.Extension{
 	Spec: "RFC 5228 section 2.7.1, :is",
 	MatchTypes: []engine.MatchType{{
-		Name: "is",
+		Name: "is", Exact: true,
 		Check: func(_ *engine.Call, u *engine.MatchUse) error {
 			if u.Comparator.Equal == nil {
 				return fmt.Errorf("the specified %s comparator does not support equality", u.Comparator.Name)
