@@ -67,20 +67,23 @@ func (call *Call) guard() guard {
 // namesOfValues gives the arguments before the keys as one text, where they are
 // constant strings.
 func (call *Call) namesOfValues() (names string, known bool) {
-	args := call.args[:len(call.args)-1]
-	if len(args) == 1 && len(args[0].strs) == 1 { // most are so
-		return args[0].strs[0].Const()
-	}
-	var all []string
-	for i := range args {
-		list, known := args[i].strs.Const()
-		if !known || len(list) == 0 {
-			return "", false
+	for i, a := range call.args[:len(call.args)-1] {
+		for j, s := range a.strs {
+			lit, known := s.Const()
+			if !known || strings.Contains(lit, separator) {
+				return "", false
+			}
+			if i+j == 0 {
+				names = lit // of most calls all there is
+			} else {
+				names += separator + lit
+			}
 		}
-		all = append(all, list...)
 	}
-	return strings.Join(all, "\x00"), true
+	return names, names != ""
 }
+
+const separator = "\x00"
 
 // hashes tells whether a value that matches a key has the same hash as the key.
 func (u *MatchUse) hashes() bool { return u.Type.Exact && u.Comparator.Hash != nil }
