@@ -36,11 +36,12 @@ type site struct {
 
 	// The configuration, written by write. Userdb is the table [userdb], extra
 	// holds further lines by table ("" is the top level).
-	userdb   string
-	extra    map[string]string
-	global   string // sieve_global_extensions
-	state    string // [state] url; "" is a file of the site
-	noCreate bool   // lda_mailbox_autocreate is off
+	userdb     string
+	extra      map[string]string
+	global     string // sieve_global_extensions
+	extensions string // further sieve_extensions
+	state      string // [state] url; "" is a file of the site
+	noCreate   bool   // lda_mailbox_autocreate is off
 
 	server *peer.Process
 	log    string
@@ -180,15 +181,17 @@ lmtp_add_received_header = false
 sieve = "~/.dovecot.sieve"
 sieve_before = ["%[7]s/sieve.d"]
 sieve_global_extensions = %[11]q
-sieve_extensions = "+vnd.dovecot.pipe +vnd.dovecot.environment"
+sieve_extensions = "+vnd.dovecot.pipe +vnd.dovecot.environment %[14]s"
 sieve_pipe_bin_dir = "%[7]s/bin"
 %[8]s
 [submission]
 %[9]s
+[learn]
+%[13]s
 [state]
 url = %[12]q
 `, s.extra[""], s.location, s.extra["mail"], s.socket, s.extra["lmtp"], s.userdb, s.dir, s.extra["sieve"], s.extra["submission"],
-		!s.noCreate, s.global, cmp.Or(s.state, "sqlite:"+s.dir+"/state.db")), 0o644)
+		!s.noCreate, s.global, cmp.Or(s.state, "sqlite:"+s.dir+"/state.db"), s.extra["learn"], s.extensions), 0o644)
 }
 
 // start writes the configuration, starts dovetail-lmtpd and waits until it answers.

@@ -28,6 +28,7 @@ var checks = map[string]func(string) error{
 	"hostname":   checkHostname,
 	"delimiter":  checkDelimiter,
 	"fieldname":  checkFieldName,
+	"xfield":     checkXField,
 	"separator":  checkSeparator,
 	"quota":      checkQuota,
 	"specialuse": checkSpecialUse,
@@ -157,6 +158,18 @@ var fieldName = regexp.MustCompile(`^[!-9;-~]+$`)
 func checkFieldName(s string) error {
 	if !fieldName.MatchString(s) {
 		return fmt.Errorf("%q is not the name of a header field", s)
+	}
+	return nil
+}
+
+// checkXField checks the name of a field that is ours: those of the same name that
+// a message comes with are taken away.
+func checkXField(s string) error {
+	if err := checkFieldName(s); err != nil {
+		return err
+	}
+	if len(s) < 3 || !strings.EqualFold(s[:2], "x-") {
+		return fmt.Errorf("%q: the name must begin with X-", s)
 	}
 	return nil
 }

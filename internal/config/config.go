@@ -132,6 +132,8 @@ type Learn struct {
 	StatusFile   string        `toml:"status_file" check:"path"` // empty: none
 	Spamtrap     []string      `toml:"spamtrap" check:"address"` // mail to these addresses is learned as spam
 	SpamtrapUser string        `toml:"spamtrap_user"`            // for this user; empty: for the site
+
+	Builtin Builtin `toml:"builtin"`
 }
 
 // Rspamd says where rspamd's controller is.
@@ -206,6 +208,7 @@ func Defaults() *Config {
 		},
 		Submission: Submission{Sendmail: "/usr/sbin/sendmail", Timeout: 30 * time.Second},
 		Learn: Learn{
+			Builtin:    builtinDefaults,
 			QueueDir:   "/var/spool/dovetail/learn",
 			Workers:    2,
 			Interval:   time.Second,

@@ -39,6 +39,9 @@ func (b *binder) cross() {
 	if c.Learn.Remember < c.Learn.MaxAge {
 		b.fail("learn.ledger_max_age", "%s is less than queue_max_age, %s: lessons could be taught twice", formatDuration(c.Learn.Remember), formatDuration(c.Learn.MaxAge))
 	}
+	if own := c.Learn.Builtin; own.HamPercent >= own.SpamPercent {
+		b.fail("learn.builtin.ham_percent", "%d is not less than spam_percent, %d", own.HamPercent, own.SpamPercent)
+	}
 	for i, rule := range c.Expire {
 		path := elementPath("expire", i)
 		if rule.Query == "" {

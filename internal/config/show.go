@@ -163,5 +163,6 @@ func (c *Config) SieveSettings() map[string]string {
 	for key, value := range c.Sieve.Other {
 		settings[key] = value
 	}
+	c.Learn.Builtin.spamtest(settings)
 	return settings
 }

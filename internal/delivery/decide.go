@@ -19,6 +19,7 @@ import (
 // goes wrong in a script, the unchanged message is kept.
 func (d *Deliverer) decide(ctx context.Context, c *copyFor) {
 	j := &c.job
+	d.score(ctx, j)
 	res := d.run(ctx, c.chain, c.rcpt.User, j, nil)
 	j.Actions, j.Keep = res.Actions, res.Keep
 	if res.Decided.Script != "" {
@@ -77,6 +78,7 @@ func (d *Deliverer) Explain(ctx context.Context, tx *Transaction, r *Recipient, 
 		return nil, nil, err
 	}
 	j := d.job(tx, r, store, d.traced(tx))
+	d.score(ctx, &j)
 	return d.run(ctx, chain, r.User, &j, trace), chain, nil
 }
 

@@ -38,6 +38,7 @@ type Deliverer struct {
 	Scripts  *Scripts // nil: no Sieve
 	Executor *Executor
 	Programs Programs
+	Scorer   Scorer // nil: no message is scored
 	// Attributes tells where Dovecot keeps the annotations of a user, "" for nowhere
 	// (mail_attribute_dict); nil: there are none.
 	Attributes func(*userdb.User) string

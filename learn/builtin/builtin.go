@@ -117,33 +117,41 @@ type Verdict struct {
 
 // Classify judges a message for a user, whether or not that one has taught anything.
 func (c *Classifier) Classify(ctx context.Context, user string, m *message.Message) (Verdict, error) {
-	if err := c.store.ready(ctx); err != nil {
-		return Verdict{}, fmt.Errorf("builtin classifier: %w", err)
-	}
-	k, err := c.store.known(ctx, user)
-	if err != nil {
-		return Verdict{}, fmt.Errorf("builtin classifier: reading %s: %w", c.store.path, err)
-	}
-	if least := int64(c.o.MinLessons); k.site.spam < least || k.site.ham < least {
-		return Verdict{}, nil
-	}
 	tokens, names, err := tokensOf(m)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("builtin classifier: %w", err)
 	}
+	return c.judge(ctx, user, tokens, names)
+}
+
+// judge judges by the tokens of a message.
+func (c *Classifier) judge(ctx context.Context, user string, tokens []token, names map[token]string) (Verdict, error) {
+	if err := c.store.ready(ctx); err != nil {
+		return Verdict{}, fmt.Errorf("builtin classifier: %w", err)
+	}
+	failed := func(err error) (Verdict, error) {
+		return Verdict{}, fmt.Errorf("builtin classifier: reading %s: %w", c.store.path, err)
+	}
+	k, err := c.store.known(ctx, user)
+	if err != nil {
+		return failed(err)
+	}
+	if least := int64(c.o.MinLessons); k.site.spam < least || k.site.ham < least {
+		return Verdict{}, nil
+	}
 	site, err := c.store.lookUp(ctx, siteID, tokens)
 	if err != nil {
-		return Verdict{}, fmt.Errorf("builtin classifier: reading %s: %w", c.store.path, err)
+		return failed(err)
 	}
 	own := make([]counts, len(tokens))
 	if k.ownID != siteID {
 		if own, err = c.store.lookUp(ctx, k.ownID, tokens); err != nil {
-			return Verdict{}, fmt.Errorf("builtin classifier: reading %s: %w", c.store.path, err)
+			return failed(err)
 		}
 	}
-	var clues []Clue
+	clues := make([]Clue, len(tokens))
 	for i, t := range tokens {
-		clues = append(clues, Clue{Token: names[t], Spam: k.probability(site[i], own[i])})
+		clues[i] = Clue{Token: names[t], Spam: k.probability(site[i], own[i])}
 	}
 	v := Verdict{Clues: strongest(clues), Class: Unsure}
 	switch v.Score = combine(v.Clues); {

@@ -48,9 +48,14 @@ func Delivery(c *config.Config, service string, m *Memory, log *slog.Logger) (*d
 			return nil, err
 		}
 	}
+	scorer, err := m.scorer(c)
+	if err != nil {
+		return nil, err
+	}
 	return &delivery.Deliverer{
 		Users:      resolver,
 		Spamtrap:   spamtrap(c, service, resolver.Users),
+		Scorer:     scorer,
 		Scripts:    scripts,
 		Executor:   executor,
 		Programs:   programs(c),

@@ -15,6 +15,7 @@ import (
 	"dovetail/internal/state/sqlite"
 	"dovetail/internal/state/table"
 	"dovetail/learn"
+	"dovetail/learn/builtin"
 	"dovetail/learn/ledger"
 )
 
@@ -24,6 +25,8 @@ import (
 type Memory struct {
 	mu     sync.Mutex
 	opened map[string]memory
+
+	classifiers map[config.Builtin]*builtin.Classifier
 }
 
 type memory struct {
@@ -93,5 +96,8 @@ func (m *Memory) Close() {
 	for _, opened := range m.opened {
 		_ = opened.store.Close() // the database's; all that counts is on disk already
 	}
-	m.opened = nil
+	for _, c := range m.classifiers {
+		_ = c.Close()
+	}
+	m.opened, m.classifiers = nil, nil
 }
