@@ -60,8 +60,8 @@ install: build
 	for kind in spam ham; do \
 	  test -e bin/learn-$$kind || continue; \
 	  install -d '$(DESTDIR)$(PIPEDIR)' && \
-	  install -m 755 bin/learn-$$kind '$(DESTDIR)$(PIPEDIR)/learn-$$kind' && \
-	  install -m 755 bin/learn-$$kind '$(DESTDIR)$(PIPEDIR)/sa-learn-$$kind.sh' || exit 1; \
+	  install -m 755 bin/learn-$$kind '$(DESTDIR)$(PIPEDIR)'/learn-$$kind && \
+	  install -m 755 bin/learn-$$kind '$(DESTDIR)$(PIPEDIR)'/sa-learn-$$kind.sh || exit 1; \
 	done
 
 clean:
