@@ -22,7 +22,7 @@ const (
 // of which the last matches: both file the message into the same folder. Every
 // user has an own script that differs from all others.
 func measureRules(ctx context.Context, t *benchT, w io.Writer, o options) error {
-	short := benchCase{oneRule, 4 << 10, rulesConns, 1, 6000}
+	short := benchCase{oneRule, 4 << 10, rulesConns, 1, 3000}
 	long := short
 	long.scripts = manyRules
 	if o.short {

@@ -58,6 +58,7 @@ type includer struct {
 	cache   *scriptCache
 	folders folders
 	deps    []dependency
+	size    int64 // of the texts, in bytes
 	open    bool  // something is left to the run
 	err     error // of reading, and may pass
 	plain   bool  // the present versions of the site's scripts count
@@ -79,6 +80,7 @@ func (i *includer) Script(at sieve.Location, name string) (file string, src []by
 	d.withRights(func() { src, d.id, err = i.cache.read(d.path) })
 	d.gone = missing(err)
 	i.deps = append(i.deps, d)
+	i.size += int64(len(src))
 	switch {
 	case d.gone:
 		return name, nil, sieve.ErrNoScript

@@ -17,8 +17,18 @@ import (
 	"dovetail/sieve"
 )
 
-// maxCached bounds the scripts kept compiled; when it is reached all are dropped.
-const maxCached = 20000
+// The bounds of what is kept: so many scripts, and so many bytes of compiled ones,
+// about. Beyond them some are dropped, whichever come to hand first, so that with
+// more scripts in use than there is room for most of those in memory are still
+// found. Scripts of the site stay: their last good version must.
+const (
+	maxCached = 20000
+	maxMemory = 256 << 20
+)
+
+// memoryOf gives the bytes that a compiled script takes, about (measured: 1 KiB for
+// a rule of 70 bytes).
+func memoryOf(text int64) int64 { return 4<<10 + 15*text }
 
 // racy is the age below which a file's times do not prove that it is unchanged:
 // two writes may fall into one tick of the file system's clock.
@@ -34,7 +44,9 @@ type scriptCache struct {
 
 	mu      sync.Mutex
 	files   map[string]*scriptFile
-	byText  map[textKey]*sieve.Program
+	byText  map[textKey]*compiledText
+	memory  int64                  // of what files have
+	most    int64                  // bound of memory
 	globals map[string]*globalText // included scripts of the site
 }
 
@@ -48,9 +60,27 @@ type textKey struct {
 type scriptFile struct {
 	id   fileID
 	sum  [sha256.Size]byte
-	prog *sieve.Program // the last version that compiled; nil when none did
-	err  error          // why the present version does not compile
-	deps []dependency   // what it includes
+	text *compiledText // the last version that compiled; nil when none did
+	err  error         // why the present version does not compile
+	deps []dependency  // what it includes
+	site bool
+}
+
+// prog gives the program; nil when there is none.
+func (f *scriptFile) prog() *sieve.Program {
+	if f.text == nil {
+		return nil
+	}
+	return f.text.prog
+}
+
+// compiledText is a program, for all files with its text.
+type compiledText struct {
+	prog   *sieve.Program
+	key    textKey
+	shared bool  // with all that have the key
+	memory int64 // about
+	files  int   // that have it
 }
 
 type fileID struct {
@@ -89,7 +119,7 @@ func (c *scriptCache) load(path string, global bool, in folders) (prog *sieve.Pr
 	c.mu.Unlock()
 	fresh := known != nil && c.fresh(known.deps)
 	if fresh && known.id == id && id.older(c.now().Add(-racy)) {
-		return known.prog, false, known.err
+		return known.prog(), false, known.err
 	}
 	src, id, err := c.read(path)
 	if err != nil {
@@ -97,22 +127,22 @@ func (c *scriptCache) load(path string, global bool, in folders) (prog *sieve.Pr
 	}
 	sum := sha256.Sum256(src)
 	if fresh && known.sum == sum {
-		c.remember(path, &scriptFile{id: id, sum: sum, prog: known.prog, err: known.err, deps: known.deps})
-		return known.prog, false, known.err
+		c.remember(path, &scriptFile{id: id, sum: sum, text: known.text, err: known.err, deps: known.deps, site: global})
+		return known.prog(), false, known.err
 	}
 	from := &includer{cache: c, folders: in}
-	f := &scriptFile{id: id, sum: sum}
-	f.prog, f.err = c.compiled(path, src, sum, global, from)
+	f := &scriptFile{id: id, sum: sum, site: global}
+	f.text, f.err = c.compiled(path, src, sum, global, from)
 	if from.err != nil {
 		return nil, false, from.err
 	}
 	f.deps = from.deps
 	if f.err != nil && known != nil {
-		f.prog = known.prog
+		f.text = known.text
 	}
 	c.remember(path, f)
 	changed = known == nil || known.sum != sum || known.err == nil
-	return f.prog, changed, f.err
+	return f.prog(), changed, f.err
 }
 
 // read reads a script. Nothing but a regular file is read: a fifo in a home must not stop us.
@@ -141,37 +171,62 @@ func (c *scriptCache) read(path string) ([]byte, fileID, error) {
 
 // compiled compiles src, or finds it compiled for another user. The name is part
 // of what is shared, since messages and the log show it.
-func (c *scriptCache) compiled(path string, src []byte, sum [sha256.Size]byte, global bool, from *includer) (*sieve.Program, error) {
+func (c *scriptCache) compiled(path string, src []byte, sum [sha256.Size]byte, global bool, from *includer) (*compiledText, error) {
 	key := textKey{sum, scriptName(path), global}
 	c.mu.Lock()
-	p := c.byText[key]
+	t := c.byText[key]
 	c.mu.Unlock()
-	if p != nil {
-		return p, nil
+	if t != nil {
+		return t, nil
 	}
 	p, err := c.compile(key.name, src, global, from)
 	if err != nil {
 		return nil, errBroken{err}
 	}
-	if len(from.deps) > 0 {
-		return p, nil // another user's may include something else
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.byText) >= maxCached {
-		clear(c.byText)
-	}
-	c.byText[key] = p
-	return p, nil
+	return &compiledText{
+		prog: p, key: key, memory: memoryOf(int64(len(src)) + from.size),
+		shared: len(from.deps) == 0, // otherwise another user's may include something else
+	}, nil
 }
 
 func (c *scriptCache) remember(path string, f *scriptFile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.files) >= maxCached {
-		clear(c.files)
+	if t := f.text; t != nil {
+		if t.files++; t.files == 1 {
+			c.memory += t.memory
+		}
+		if t.shared {
+			c.byText[t.key] = t
+		}
 	}
+	c.forget(path)
 	c.files[path] = f
+	for other, old := range c.files {
+		if len(c.files) <= maxCached && c.memory <= c.most {
+			return
+		}
+		if !old.site && other != path {
+			c.forget(other)
+		}
+	}
+}
+
+// forget drops a file, and its program where no other file has it.
+func (c *scriptCache) forget(path string) {
+	f := c.files[path]
+	delete(c.files, path)
+	if f == nil || f.text == nil {
+		return
+	}
+	t := f.text
+	if t.files--; t.files > 0 {
+		return
+	}
+	c.memory -= t.memory
+	if c.byText[t.key] == t {
+		delete(c.byText, t.key)
+	}
 }
 
 // scriptName is how a script is called in messages: its file name without ".sieve".

@@ -51,7 +51,7 @@ func (s *Scripts) Init(o ScriptOptions) {
 			return p, nil
 		},
 		maxSize: o.MaxSize, now: o.Now, broken: s.Broken,
-		files: map[string]*scriptFile{}, byText: map[textKey]*sieve.Program{}, globals: map[string]*globalText{},
+		files: map[string]*scriptFile{}, byText: map[textKey]*compiledText{}, most: maxMemory, globals: map[string]*globalText{},
 	}
 }
 

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,8 +11,10 @@ import (
 	"time"
 
 	"dovetail/internal/mailerr"
+	"dovetail/internal/message"
 	"dovetail/internal/userdb"
 	"dovetail/sieve"
+	"dovetail/sieve/action"
 )
 
 const (
@@ -225,6 +228,45 @@ func TestEqualScriptsAreOneProgram(t *testing.T) {
 	}
 	if len(progs) != 2 || progs[0] != progs[1] {
 		t.Error("the same script was compiled twice")
+	}
+}
+
+// The memory of compiled scripts is bounded: with more users than there is room
+// for, each gets the own script all the same, and the site's last good one stays.
+func TestScriptMemory(t *testing.T) {
+	s := newScripts(t)
+	site := filepath.Join(s.dir, "site.sieve")
+	s.Before = []string{site}
+	put(t, site, goodScript)
+	s.before(t)
+	put(t, site, brokenScript)
+	s.cache.most = 3 * memoryOf(100)
+	for i := range 30 {
+		user := fmt.Sprint("user", i%10)
+		home := filepath.Join(s.dir, user)
+		if i < 10 {
+			put(t, home+"/.dovecot.sieve", fmt.Sprintf("require \"fileinto\";\nfileinto %q;%s\n", user, strings.Repeat(" ", 60)))
+		}
+		us := s.load(&userdb.User{Name: user, Home: home})
+		if us.err != nil {
+			t.Fatal(us.err)
+		}
+		res := us.prog.Run(t.Context(), message.Parse([]byte("From: a@b\n\n")), &sieve.Env{})
+		if len(res.Actions) != 1 || res.Actions[0].(*action.Store).Mailbox != user {
+			t.Fatalf("%s got %v", user, res.Actions)
+		}
+		if c := s.cache; c.memory > c.most || len(c.files) > 4 || len(c.byText) > 4 {
+			t.Fatalf("%d bytes, %d files, %d texts", c.memory, len(c.files), len(c.byText))
+		}
+	}
+	if got := names(s.before(t)); got != "site" {
+		t.Errorf("scripts of the site: %q", got)
+	}
+	for path := range s.cache.files {
+		s.cache.forget(path)
+	}
+	if c := s.cache; c.memory != 0 || len(c.byText) != 0 {
+		t.Errorf("%d bytes and %d texts of no file", c.memory, len(c.byText))
 	}
 }
 

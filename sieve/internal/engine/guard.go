@@ -68,6 +68,9 @@ func (call *Call) guard() guard {
 // constant strings.
 func (call *Call) namesOfValues() (names string, known bool) {
 	for i, a := range call.args[:len(call.args)-1] {
+		if len(a.strs) == 0 {
+			return "", false
+		}
 		for j, s := range a.strs {
 			lit, known := s.Const()
 			if !known || strings.Contains(lit, separator) {
