@@ -2,8 +2,11 @@ package engine
 
 import "errors"
 
-// Block is a compiled sequence of commands.
-type Block struct {
+// Block is a compiled sequence of commands. The zero value is an empty one.
+type Block struct{ *sequence }
+
+// sequence is what a Block holds.
+type sequence struct {
 	commands []compiled
 	guards   []guard // of those that are idle unless a test is true; nil for none
 }
@@ -18,6 +21,9 @@ type compiled struct {
 // Run executes the block. Its error is a runtime error, ErrStop, or what a
 // command inside it uses to leave the block.
 func (b Block) Run(r *Run) error {
+	if b.Empty() {
+		return nil
+	}
 	for i := range b.commands {
 		if err := r.step(); err != nil {
 			return err
@@ -38,7 +44,7 @@ func (b Block) Run(r *Run) error {
 }
 
 // Empty tells whether the block does nothing.
-func (b Block) Empty() bool { return len(b.commands) == 0 }
+func (b Block) Empty() bool { return b.sequence == nil || len(b.commands) == 0 }
 
 // ErrStop ends the script, with the result as it is (RFC 5228 section 3.3).
 var ErrStop = errors.New("stop")

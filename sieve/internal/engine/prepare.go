@@ -4,18 +4,19 @@ import "dovetail/sieve/internal/syntax"
 
 // compileBlock compiles the commands of a block, or of the script.
 func (c *Compiler) compileBlock(nodes []*syntax.Node, parent *Call) Block {
-	b := Block{commands: c.slabs.commands.Slice(len(nodes))[:0]}
+	b := Block{c.slabs.sequences.New()}
+	b.commands = c.slabs.commands.Slice(len(nodes))[:0]
 	var prev *Call
 	for _, n := range nodes {
 		call := c.newCall(n, parent, prev)
 		op := call.compile()
-		prev.finish(&b, len(nodes))
+		prev.finish(b)
 		if prev = call; op != nil {
 			call.place = len(b.commands) + 1
 			b.commands = append(b.commands, compiled{op: op, pos: call.Pos, command: call.Command})
 		}
 	}
-	prev.finish(&b, len(nodes))
+	prev.finish(b)
 	return b
 }
 
@@ -57,7 +58,7 @@ func (c *Compiler) compileTest(n *syntax.Node, parent *Call) *SubTest {
 	if t == nil {
 		return nil
 	}
-	defer t.finish(nil, 0)
+	defer t.finish(Block{})
 	if !t.prepare() {
 		return nil
 	}

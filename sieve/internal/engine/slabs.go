@@ -6,12 +6,13 @@ import "dovetail/internal/slab"
 // the program keeps are apart from those that only the compiler needs.
 type slabs struct {
 	// of the program
-	commands slab.Of[compiled]
-	tests    slab.Of[SubTest]
-	strs     slab.Of[Str]
-	lists    slab.Of[*Str]
-	matchers slab.Of[Matcher]
-	keys     slab.Of[matchKey]
+	sequences slab.Of[sequence]
+	commands  slab.Of[compiled]
+	tests     slab.Of[SubTest]
+	strs      slab.Of[Str]
+	lists     slab.Of[*Str]
+	matchers  slab.Of[Matcher]
+	keys      slab.Of[matchKey]
 
 	// of the compiler, unless a closure keeps its call
 	calls     slab.Of[Call]
@@ -52,12 +53,12 @@ func (c *Compiler) allocCall(cmd *Command, isTest bool) *Call {
 }
 
 // finish takes the Site away, when the command behind it is compiled, too; b is the
-// block that is made of size commands, nil for a test.
-func (call *Call) finish(b *Block, size int) {
+// block that it is in, empty for a test.
+func (call *Call) finish(b Block) {
 	if call != nil {
 		if t := call.idle; t != nil && t.guard.source > 0 && call.place > 0 {
 			if b.guards == nil {
-				b.guards = make([]guard, size)
+				b.guards = make([]guard, cap(b.commands))
 			}
 			b.guards[call.place-1] = t.guard
 		}
