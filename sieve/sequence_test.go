@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"dovetail/internal/message"
 )
@@ -91,8 +92,8 @@ const mimeMessage = "Subject: x\nDate: Mon, 2 Nov 2026 08:00:00 +0000\nContent-T
 	"--A\n\none\n--A\nContent-Type: text/html; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\n<p>=E9\n" +
 	"--A\nContent-Type: message/rfc822\n\nX: y\n\nz\n--A--\n"
 
-// FuzzRun compiles and runs whatever comes, with small limits: no panic, and a
-// result that says what becomes of the message.
+// FuzzRun compiles and runs whatever comes, with small limits: no panic, a result
+// that says what becomes of the message, and the same with a trace.
 func FuzzRun(f *testing.F) {
 	e := newEngine(f, Options{
 		Extensions: "+editheader +mboxmetadata +servermetadata +vacation-seconds +extlists +special-use +vnd.dovecot.pipe +vnd.dovecot.environment",
@@ -103,14 +104,15 @@ func FuzzRun(f *testing.F) {
 		"mime", "foreverypart", "extracttext", "replace", "enclose", "vacation", "vacation-seconds", "enotify", "duplicate", "include",
 		"ihave", "extlists", "special-use", "mailboxid", "fcc", "vnd.dovecot.environment", "comparator-i;unicode-casemap"]; `
 	for src, msg := range map[string]string{
-		`if anyof (header :matches "subject" "*a?b*", address :detail :regex ["to"] "^(a|b)+$") { fileinto :create "${1}"; }`:                                    testMessage,
-		`set :lower :quotewildcard "a" "${hex:41}*"; addflag "x"; keep :flags ["a", "b"]; redirect :copy "a@b.c";`:                                               testMessage,
-		`addheader "X" "y"; deleteheader :index 1 :contains "To" "a"; discard; reject text:` + "\nno\n.\n;":                                                      testMessage,
-		`if not allof (size :over 1K, exists ["a", "b"], envelope :count "ge" "from" "1") { stop; } elsif true { keep; } else { }`:                               testMessage,
-		`foreverypart :name "p" { if header :mime :type :matches "content-type" "*" { extracttext :first 10 "v"; break :name "p"; } }`:                           mimeMessage,
-		`replace :subject "s" :from "a@b.c" "text"; enclose :subject "x" "y"; vacation :seconds 9 :fcc "Sent" "gone"; notify "mailto:a@b.c";`:                    mimeMessage,
-		`if body :content "text" :matches "*" { keep; } if date :index 1 :zone "+0100" "date" "hour" "09" { stop; } if duplicate :handle "x" { keep; }`:          mimeMessage,
-		`if hasflag "x" { if ihave "x" { stop; } } include :optional "y"; return; removeflag "v" ["a"]; if currentdate :value "ge" "date" "2000" { error "e"; }`: "",
+		`if anyof (header :matches "subject" "*a?b*", address :detail :regex ["to"] "^(a|b)+$") { fileinto :create "${1}"; }`:                                                              testMessage,
+		`set :lower :quotewildcard "a" "${hex:41}*"; addflag "x"; keep :flags ["a", "b"]; redirect :copy "a@b.c";`:                                                                         testMessage,
+		`addheader "X" "y"; deleteheader :index 1 :contains "To" "a"; discard; reject text:` + "\nno\n.\n;":                                                                                testMessage,
+		`if not allof (size :over 1K, exists ["a", "b"], envelope :count "ge" "from" "1") { stop; } elsif true { keep; } else { }`:                                                         testMessage,
+		`foreverypart :name "p" { if header :mime :type :matches "content-type" "*" { extracttext :first 10 "v"; break :name "p"; } }`:                                                     mimeMessage,
+		`replace :subject "s" :from "a@b.c" "text"; enclose :subject "x" "y"; vacation :seconds 9 :fcc "Sent" "gone"; notify "mailto:a@b.c";`:                                              mimeMessage,
+		`if body :content "text" :matches "*" { keep; } if date :index 1 :zone "+0100" "date" "hour" "09" { stop; } if duplicate :handle "x" { keep; }`:                                    mimeMessage,
+		`if address "from" "anna@example.com" { keep; } if address "from" "x@y" { discard; } if header "subject" "hello" { fileinto "a"; } elsif address :localpart "to" "bert" { stop; }`: testMessage,
+		`if hasflag "x" { if ihave "x" { stop; } } include :optional "y"; return; removeflag "v" ["a"]; if currentdate :value "ge" "date" "2000" { error "e"; }`:                           "",
 	} {
 		if _, diags := e.Compile("seed", []byte(all+src), true); diags.HasErrors() {
 			f.Fatal(diags)
@@ -125,12 +127,20 @@ func FuzzRun(f *testing.F) {
 		if p == nil {
 			return
 		}
-		res := RunSequence(context.Background(), []*Program{p, p}, nil, message.Parse([]byte(msg)), testEnv())
+		env := testEnv()
+		env.Now = func() time.Time { return time.Unix(1.7e9, 0) }
+		res := RunSequence(context.Background(), []*Program{p, p}, nil, message.Parse([]byte(msg)), env)
 		if len(res.Actions) == 0 && res.Keep == nil {
 			t.Error("nobody gets the message, and nobody said so")
 		}
 		if (res.Err != nil) != res.Log.HasErrors() && res.Err != nil {
 			t.Errorf("error %v is not in the log %v", res.Err, res.Log)
+		}
+		// With a trace every test is looked at; without, most of many rules are not.
+		env.Trace = func(Event) {}
+		traced := RunSequence(context.Background(), []*Program{p, p}, nil, message.Parse([]byte(msg)), env)
+		if res.Err == nil && traced.Err == nil && show(res) != show(traced) {
+			t.Errorf("%s, with a trace %s", show(res), show(traced))
 		}
 	})
 }
