@@ -4,7 +4,8 @@
 // A program is a file in one folder that the administrator chose
 // (sieve_pipe_bin_dir and its like). It is started without a shell, in a
 // session of its own, as the user, in "/", with an environment of at most HOME,
-// USER, SENDER, RECIPIENT, ORIG_RECIPIENT and HOST. It gets a message or a string
+// USER, SENDER, RECIPIENT, ORIG_RECIPIENT and HOST (a back end of learning adds its
+// own). It gets a message or a string
 // on standard input with CRLF or LF line ends, and must end within a time
 // limit; past that all processes of its session are killed. What it leaves behind
 // there when it ends by itself is killed half a second later.
@@ -71,6 +72,7 @@ type Job struct {
 // Env is what a program is told of the delivery. What is empty is not in its environment.
 type Env struct {
 	Home, User, Sender, Recipient, OrigRecipient, Host string
+	More                                               []string // further variables, NAME=value
 }
 
 // Cred is the user that a program runs as.
@@ -169,7 +171,7 @@ func (e Env) list() []string {
 			env = append(env, v[0]+"="+v[1])
 		}
 	}
-	return env
+	return append(env, e.More...)
 }
 
 // head keeps the first bytes written to it and drops the rest.
