@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
-	"net/url"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -42,7 +41,9 @@ var checks = map[string]func(string) error{
 	"attributes": func(s string) error { _, err := parseAttributes(s); return err },
 	"source":     checkSource,
 	"hostport":   checkHostPort,
-	"url":        checkURL,
+	"controller": checkController,
+	"server":     checkServer,
+	"homepath":   checkHomePath,
 	"state":      checkState,
 }
 
@@ -245,14 +246,6 @@ func checkState(s string) error {
 		return fmt.Errorf("%q: the path after sqlite: must begin with /", s)
 	}
 	return fmt.Errorf("%q is neither sqlite:/PATH nor postgres://…", s)
-}
-
-func checkURL(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" {
-		return fmt.Errorf("%q is not a URL", s)
-	}
-	return nil
 }
 
 // ParseListen splits "unix:PATH" or "tcp:HOST:PORT" into network and address.

@@ -19,7 +19,7 @@ import (
 
 // Config is everything that can be set. The tag "toml" is a setting's key, "check"
 // names a check of its values (see checks), "min" and "max" bound numbers (bytes
-// and nanoseconds for sizes and times), "oneof" lists all values.
+// and nanoseconds for sizes and times), "oneof" lists all values, "secret" hides it.
 type Config struct {
 	AuthUsernameFormat string `toml:"auth_username_format" check:"template"` // variables of internal/userdb/expand; %Ln by default with userdb passwd
 	RecipientDelimiter string `toml:"recipient_delimiter" check:"delimiter"` // each of its characters is one
@@ -119,7 +119,11 @@ type Learn struct {
 	Junk     []string `toml:"junk"`                                             // names of folders; special_use adds to each of the three
 	Trash    []string `toml:"trash"`                                            // what goes there teaches nothing
 	Ignore   []string `toml:"ignore"`                                           // what goes there or comes from there teaches nothing
-	Rspamd   Rspamd   `toml:"rspamd"`
+
+	Rspamd     Rspamd     `toml:"rspamd"`
+	Spamd      Spamd      `toml:"spamd"`
+	Bogofilter Bogofilter `toml:"bogofilter"`
+	Exec       Exec       `toml:"exec"`
 
 	Workers      int           `toml:"workers" min:"1" max:"64"`             // calls at once of one back end
 	Interval     time.Duration `toml:"queue_interval" min:"10000000"`        // how often learnd looks at the queue
@@ -134,12 +138,6 @@ type Learn struct {
 	SpamtrapUser string        `toml:"spamtrap_user"`            // for this user; empty: for the site
 
 	Builtin Builtin `toml:"builtin"`
-}
-
-// Rspamd says where rspamd's controller is.
-type Rspamd struct {
-	URL          string `toml:"url" check:"url"`
-	PasswordFile string `toml:"password_file" check:"path"`
 }
 
 // Expire is one rule of what is expunged.
@@ -208,6 +206,10 @@ func Defaults() *Config {
 		},
 		Submission: Submission{Sendmail: "/usr/sbin/sendmail", Timeout: 30 * time.Second},
 		Learn: Learn{
+			Rspamd:     defaultRspamd,
+			Spamd:      defaultSpamd,
+			Bogofilter: defaultBogofilter,
+			Exec:       defaultExec,
 			Builtin:    builtinDefaults,
 			QueueDir:   "/var/spool/dovetail/learn",
 			Workers:    2,

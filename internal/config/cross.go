@@ -20,6 +20,7 @@ var driverKeys = map[string]map[string]bool{
 func (b *binder) cross() {
 	c := b.config
 	b.crossUserdb()
+	b.crossLearners()
 	set := func(key string) bool { _, ok := c.origins[key]; return ok }
 	if c.LMTP.SSLCert != "" && c.LMTP.SSLKey == "" {
 		b.fail("lmtp.ssl_cert", "needs ssl_key beside it")

@@ -74,6 +74,9 @@ func valueText(v reflect.Value, tag reflect.StructTag) string {
 	case time.Duration:
 		return tomlString(formatDuration(value))
 	case string:
+		if tag.Get("secret") != "" && value != "" {
+			return tomlString("(secret)")
+		}
 		return tomlString(value)
 	case []string:
 		words := make([]string, len(value))

@@ -102,12 +102,6 @@ func New(o Options) (*Backend, error) {
 	return b, nil
 }
 
-// CheckCommand says what is wrong with a program and its arguments.
-func CheckCommand(words []string) error {
-	_, err := parse(words)
-	return err
-}
-
 func parse(words []string) (*command, error) {
 	if !filepath.IsAbs(words[0]) {
 		return nil, fmt.Errorf("%q is not an absolute path", words[0])

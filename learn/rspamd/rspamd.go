@@ -84,12 +84,6 @@ func New(o Options) (*Backend, error) {
 	return &Backend{o: o, base: base, client: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
 }
 
-// CheckURL says what is wrong with the controller's URL.
-func CheckURL(s string) error {
-	_, err := address(s, new(http.Transport))
-	return err
-}
-
 // address gives the URL to ask, and has transport go to the socket where it is one.
 func address(s string, transport *http.Transport) (string, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {

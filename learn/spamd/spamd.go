@@ -69,12 +69,6 @@ func New(o Options) (*Backend, error) {
 	return &Backend{o: o, network: network, address: address}, nil
 }
 
-// CheckAddress says what is wrong with spamd's address.
-func CheckAddress(s string) error {
-	_, _, err := parseAddress(s)
-	return err
-}
-
 func parseAddress(s string) (network, address string, err error) {
 	network, address, _ = strings.Cut(s, ":")
 	switch network {

@@ -174,7 +174,7 @@ func TestHostile(t *testing.T) {
 
 func TestBadAddress(t *testing.T) {
 	for _, bad := range []string{"localhost", "127.0.0.1:783", "tcp:localhost", "tcp::783", "tcp:x:0", "tcp:x:99999", "unix:s", "udp:x:1"} {
-		if _, err := spamd.New(spamd.Options{Address: bad}); err == nil || spamd.CheckAddress(bad) == nil {
+		if _, err := spamd.New(spamd.Options{Address: bad}); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
 	}
