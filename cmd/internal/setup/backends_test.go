@@ -1,11 +1,10 @@
-package setup_test
+package setup
 
 import (
 	"slices"
 	"strings"
 	"testing"
 
-	"dovetail/cmd/internal/setup"
 	"dovetail/internal/config"
 )
 
@@ -14,7 +13,7 @@ func TestBackends(t *testing.T) {
 	c := config.Defaults()
 	c.Learn.Backends = []string{"exec", "rspamd", "spamd", "bogofilter"}
 	c.Learn.Exec.Spam = []string{"/bin/true", "%u"}
-	backends, err := setup.Backends(c)
+	backends, err := Backends(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +35,7 @@ func TestBackendsErrors(t *testing.T) {
 	} {
 		c := config.Defaults()
 		change(&c.Learn)
-		if _, err := setup.Backends(c); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "learn.backends[0]") {
+		if _, err := Backends(c); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "learn.backends[0]") {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
