@@ -110,3 +110,20 @@ func TestSetup(t *testing.T) {
 		}
 	}
 }
+
+// Both classifiers judge the mail, and the table has a row for each.
+func TestMeasureBuiltin(t *testing.T) {
+	peer.Need(t, peer.Bogofilter)
+	var out bytes.Buffer
+	err := withBench(func(b *benchT) error {
+		return measureBuiltin(t.Context(), b, &out, options{runs: 1})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{"bogofilter, a process each  ", "bogofilter -b  ", "builtin  "} {
+		if !strings.Contains(out.String(), row) {
+			t.Errorf("no row %q in\n%s", row, &out)
+		}
+	}
+}

@@ -117,6 +117,11 @@ func run(ctx context.Context, o options) error {
 				return fmt.Errorf("%s: %w", rulesName, err)
 			}
 		}
+		if o.match.MatchString(builtinName) {
+			if err := measureBuiltin(ctx, t, os.Stdout, o); err != nil {
+				return fmt.Errorf("%s: %w", builtinName, err)
+			}
+		}
 		headed := false
 		for _, c := range cases(o.short) {
 			if !o.match.MatchString(c.name()) {

@@ -42,7 +42,8 @@
 // It is in WAL mode (NAME-wal and NAME-shm stand beside it), has mode 0600, and is
 // shared by the processes of one machine: one that writes and any number that
 // read, who do not wait for it. It must not lie on a network file system. It takes
-// some 3 KiB for each lesson, and 30 bytes for each token and user.
+// some 3 KiB for each lesson, and 20 bytes for each token and user. A process that
+// judges many messages keeps vocabularies in memory: some 20 MiB at most.
 package builtin
 
 import (
@@ -75,8 +76,9 @@ const (
 
 // Classifier learns and judges. It is safe for concurrent use.
 type Classifier struct {
-	store *store
-	o     Options
+	store  *store
+	memory *memory
+	o      Options
 }
 
 // Open gives a Classifier. Its file is opened, or made, at its first use: an error
@@ -96,11 +98,14 @@ func Open(o Options) (*Classifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Classifier{store: s, o: o}, nil
+	return &Classifier{store: s, memory: newMemory(s), o: o}, nil
 }
 
 // Close closes the file.
-func (c *Classifier) Close() error { return c.store.db.Close() }
+func (c *Classifier) Close() error {
+	c.memory.close()
+	return c.store.db.Close()
+}
 
 // Name is learn.Backend's.
 func (c *Classifier) Name() string { return "builtin" }
@@ -139,13 +144,13 @@ func (c *Classifier) judge(ctx context.Context, user string, tokens []token, nam
 	if least := int64(c.o.MinLessons); k.site.spam < least || k.site.ham < least {
 		return Verdict{}, nil
 	}
-	site, err := c.store.lookUp(ctx, siteID, tokens)
+	site, err := c.memory.lookUp(ctx, siteID, k.site, k.siteChanges, tokens)
 	if err != nil {
 		return failed(err)
 	}
 	own := make([]counts, len(tokens))
 	if k.ownID != siteID {
-		if own, err = c.store.lookUp(ctx, k.ownID, tokens); err != nil {
+		if own, err = c.memory.lookUp(ctx, k.ownID, k.own, k.ownChanges, tokens); err != nil {
 			return failed(err)
 		}
 	}

@@ -8,38 +8,43 @@ import (
 // known is what is known for a user.
 type known struct {
 	vocabulary
-	ownID int64 // siteID when the user has no lessons
+	ownID                   int64 // siteID when the user has no lessons
+	siteChanges, ownChanges int64
 }
 
 // known asks for the numbers of lessons of the site and of a user.
 func (s *store) known(ctx context.Context, user string) (known, error) {
 	var k known
-	rows, err := s.db.QueryContext(ctx, `SELECT id, spam, ham FROM users WHERE name IN ('', ?)`, user)
+	rows, err := s.users.QueryContext(ctx, user)
 	if err != nil {
 		return k, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id int64
+		var id, changes int64
 		var n counts
-		if err := rows.Scan(&id, &n.spam, &n.ham); err != nil {
+		if err := rows.Scan(&id, &n.spam, &n.ham, &changes); err != nil {
 			return k, err
 		}
 		if id == siteID {
-			k.site = n
+			k.site, k.siteChanges = n, changes
 		} else {
-			k.own, k.ownID = n, id
+			k.own, k.ownID, k.ownChanges = n, id, changes
 		}
 	}
 	return k, rows.Err()
 }
 
-// keyOf gives the key of a token's row. Those of the site are the tokens; those
-// of users are spread by their id, so that one integer is enough for a key: SQLite
-// finds such a row in half the time.
-func keyOf(user int64, t token) int64 {
-	return int64(uint64(t) ^ uint64(user)*0x9e3779b97f4a7c15) // the golden ratio, as Knuth has it
-}
+// keyBits of a token's hash are in the key of its row, below the user's id, so that
+// a user's rows stand together and SQLite finds each by one integer. Of a million
+// tokens less than one pair is taken for one on that account.
+const keyBits = 40
+
+// keyOf gives the key of a token's row.
+func keyOf(user int64, t token) int64 { return user<<keyBits | int64(t>>(64-keyBits)) }
+
+// keysOf gives the keys of a user: from first up to, but not including, end.
+func keysOf(user int64) (first, end int64) { return user << keyBits, (user + 1) << keyBits }
 
 // lookUp gives the counts of tokens for a user, in their order.
 func (s *store) lookUp(ctx context.Context, user int64, tokens []token) ([]counts, error) {
@@ -71,4 +76,30 @@ func keys(user int64, tokens []token) []byte {
 		b = strconv.AppendInt(b, keyOf(user, t), 10)
 	}
 	return append(b, ']')
+}
+
+// vocabulary reads all tokens of a user, unless they are more than limit: then, and
+// when there are none, it gives nil.
+func (s *store) vocabulary(ctx context.Context, user int64, limit int) (all map[int64]counts, changes int64, err error) {
+	first, end := keysOf(user)
+	// One statement sees one state of the file.
+	rows, err := s.db.QueryContext(ctx, `SELECT (SELECT changes FROM users WHERE id = ?), key, spam, ham FROM tokens
+		WHERE key >= ? AND key < ? LIMIT ?`, user, first, end, limit+1)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	all = map[int64]counts{}
+	for rows.Next() {
+		var key int64
+		var n counts
+		if err := rows.Scan(&changes, &key, &n.spam, &n.ham); err != nil {
+			return nil, 0, err
+		}
+		all[key] = n
+	}
+	if err := rows.Err(); err != nil || len(all) == 0 || len(all) > limit {
+		return nil, 0, err
+	}
+	return all, changes, nil
 }

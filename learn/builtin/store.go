@@ -20,15 +20,17 @@ import (
 const schemaVersion = 1
 
 // schema makes the tables. Of users the one without a name is the site: its counts
-// and its tokens are those of all lessons. classSpam and classHam are the classes;
-// the tokens of a lesson are eight bytes each.
+// and its tokens are those of all lessons; changes counts the transactions that
+// changed a user's counts. keyOf has the keys of tokens. classSpam and classHam are
+// the classes; the tokens of a lesson are eight bytes each.
 var schema = []string{
-	`CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, spam INTEGER NOT NULL, ham INTEGER NOT NULL)`,
-	`CREATE TABLE tokens (key INTEGER PRIMARY KEY, user INTEGER NOT NULL, spam INTEGER NOT NULL, ham INTEGER NOT NULL)`,
+	`CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+		spam INTEGER NOT NULL, ham INTEGER NOT NULL, changes INTEGER NOT NULL)`,
+	`CREATE TABLE tokens (key INTEGER PRIMARY KEY, spam INTEGER NOT NULL, ham INTEGER NOT NULL)`,
 	`CREATE TABLE lessons (id INTEGER PRIMARY KEY, user INTEGER NOT NULL, hash BLOB NOT NULL, class INTEGER NOT NULL,
 		at INTEGER NOT NULL, tokens BLOB NOT NULL, UNIQUE (user, hash))`,
 	`CREATE INDEX lessons_age ON lessons (user, class, at)`,
-	`INSERT INTO users (id, name, spam, ham) VALUES (0, '', 0, 0)`,
+	`INSERT INTO users (id, name, spam, ham, changes) VALUES (0, '', 0, 0, 0)`,
 	fmt.Sprintf(`PRAGMA user_version = %d`, schemaVersion),
 }
 
@@ -50,6 +52,8 @@ type store struct {
 
 	mu   sync.Mutex
 	made bool // the tables are there
+
+	users *sql.Stmt // known's, which every message asks; set when made
 }
 
 // newStore gives the store in the file path, which is opened at its first use.
@@ -92,7 +96,12 @@ func (s *store) ready(ctx context.Context) error {
 	} else if version != schemaVersion {
 		return fmt.Errorf("%s: its format is %d, this program knows %d", s.path, version, schemaVersion)
 	}
-	s.made = true
+	// It lives as long as db.
+	users, err := s.db.PrepareContext(ctx, `SELECT id, spam, ham, changes FROM users WHERE name IN ('', ?)`)
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", s.path, err)
+	}
+	s.users, s.made = users, true
 	return nil
 }
 

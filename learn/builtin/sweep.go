@@ -23,7 +23,7 @@ func (c *Classifier) Sweep(ctx context.Context) (int, error) {
 }
 
 func (s *store) sweep(ctx context.Context, before int64) (int, error) {
-	all, err := s.users(ctx)
+	all, err := s.stats(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -95,18 +95,18 @@ type Stats struct {
 
 // Stats tells what is known, the site first, then the users by name.
 func (c *Classifier) Stats(ctx context.Context) ([]Stats, error) {
-	all, err := c.store.users(ctx)
+	all, err := c.store.stats(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("builtin classifier: counting: %w", err)
 	}
 	return all, nil
 }
 
-func (s *store) users(ctx context.Context) ([]Stats, error) {
+func (s *store) stats(ctx context.Context) ([]Stats, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT name, spam, ham, (SELECT count(*) FROM tokens WHERE user = users.id) FROM users ORDER BY name`)
+	rows, err := s.db.QueryContext(ctx, `SELECT name, spam, ham, (SELECT count(*) FROM tokens WHERE key >= id << ?1 AND key < (id + 1) << ?1) FROM users ORDER BY name`, keyBits)
 	if err != nil {
 		return nil, err
 	}

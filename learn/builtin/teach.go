@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -68,7 +67,7 @@ type teaching struct {
 // begin begins the teaching for a user, who is made known.
 func begin(ctx context.Context, tx *sql.Tx, user string) (*teaching, error) {
 	t := &teaching{ctx: ctx, tx: tx, tokens: map[token]counts{}}
-	if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO users (name, spam, ham) VALUES (?, 0, 0)`, user); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO users (name, spam, ham, changes) VALUES (?, 0, 0, 0)`, user); err != nil {
 		return nil, err
 	}
 	return t, tx.QueryRowContext(ctx, `SELECT id FROM users WHERE name = ?`, user).Scan(&t.user)
@@ -114,13 +113,13 @@ func (t *teaching) count(class int, tokens []token, n int64) {
 }
 
 // finish writes the counts, the user's and the site's. They are sorted, as the
-// table is, which saves reading and writing of pages.
+// rows are, which saves reading and writing of pages.
 func (t *teaching) finish() error {
 	// Who cancels ctx ends the transaction; watching it in each of many
 	// statements takes more time than they do.
 	ctx := context.WithoutCancel(t.ctx)
-	add, err := t.tx.PrepareContext(ctx, `INSERT INTO tokens (key, user, spam, ham) VALUES (?1, ?2, ?3, ?4)
-		ON CONFLICT (key) DO UPDATE SET spam = spam + ?3, ham = ham + ?4`)
+	add, err := t.tx.PrepareContext(ctx, `INSERT INTO tokens (key, spam, ham) VALUES (?1, ?2, ?3)
+		ON CONFLICT (key) DO UPDATE SET spam = spam + ?2, ham = ham + ?3`)
 	if err != nil {
 		return err
 	}
@@ -130,9 +129,9 @@ func (t *teaching) finish() error {
 		return err
 	}
 	defer drop.Close()
-	changed := slices.SortedFunc(maps.Keys(t.tokens), func(a, b token) int { return cmp.Compare(int64(a), int64(b)) })
+	changed := slices.Sorted(maps.Keys(t.tokens))
 	for _, user := range slices.Compact([]int64{siteID, t.user}) {
-		if _, err := t.tx.ExecContext(ctx, `UPDATE users SET spam = spam + ?, ham = ham + ? WHERE id = ?`, t.all.spam, t.all.ham, user); err != nil {
+		if _, err := t.tx.ExecContext(ctx, `UPDATE users SET spam = spam + ?, ham = ham + ?, changes = changes + 1 WHERE id = ?`, t.all.spam, t.all.ham, user); err != nil {
 			return err
 		}
 		for _, tok := range changed {
@@ -140,7 +139,7 @@ func (t *teaching) finish() error {
 			if n == (counts{}) {
 				continue
 			}
-			if _, err := add.ExecContext(ctx, keyOf(user, tok), user, n.spam, n.ham); err != nil {
+			if _, err := add.ExecContext(ctx, keyOf(user, tok), n.spam, n.ham); err != nil {
 				return err
 			}
 			if n.spam < 0 || n.ham < 0 {

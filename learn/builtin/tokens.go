@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"hash"
 	"hash/fnv"
 	"slices"
 
@@ -26,16 +27,11 @@ const (
 // with a probability of three in a million.
 type token uint64
 
-func hashOf(prefix, text string) token {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(prefix)) // a hash takes everything
-	_, _ = h.Write([]byte(text))
-	return token(h.Sum64())
-}
-
 // collector takes the tokens of one message, each once.
 type collector struct {
 	names map[token]string // the texts, for people
+	hash  hash.Hash64
+	buf   []byte // the token under way
 	list  []token
 	text  int   // bytes of text that may still be read
 	err   error // of reading the message
@@ -44,7 +40,7 @@ type collector struct {
 // tokensOf gives the different tokens of a message, sorted, and their texts. The
 // error is that of reading the message.
 func tokensOf(m *message.Message) ([]token, map[token]string, error) {
-	c := &collector{names: make(map[token]string, 256), text: maxText}
+	c := &collector{names: make(map[token]string, 256), hash: fnv.New64a(), text: maxText}
 	c.header(m)
 	c.structure(m)
 	if c.err != nil {
@@ -60,10 +56,13 @@ func (c *collector) add(prefix, text string) {
 		return
 	}
 	text = text[:min(len(text), maxTokenBytes)]
-	t := hashOf(prefix, text)
+	c.buf = append(append(c.buf[:0], prefix...), text...)
+	c.hash.Reset()
+	_, _ = c.hash.Write(c.buf) // a hash takes everything
+	t := token(c.hash.Sum64())
 	if _, ok := c.names[t]; ok {
 		return
 	}
-	c.names[t] = prefix + text
+	c.names[t] = string(c.buf)
 	c.list = append(c.list, t)
 }
