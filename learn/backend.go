@@ -7,7 +7,9 @@ import (
 )
 
 // Backend is a classifier that learns. It is safe for concurrent use; no two calls
-// at once are for the same user.
+// at once are for the same user. After a crash, or an error, it may be taught again
+// what it has learned, and says Already then; one that cannot know that says so in its
+// documentation.
 type Backend interface {
 	// Name is the one that the configuration and the ledger have for it.
 	Name() string
@@ -43,17 +45,3 @@ const (
 	Already   Outcome = "already"   // it was known in this class
 	Refused   Outcome = "refused"   // for good: too few words, a condition of the filter, too big
 )
-
-// Settler is a back end that may teach a message twice, since it does not know what
-// it was taught. What it says before it is taught is kept with the intent; after a
-// crash, or an error, that says whether the lesson had arrived. It refuses nothing:
-// each item that it learns changes its state.
-type Settler interface {
-	Backend
-	// Mark describes the back end's present state for the user, before Learn.
-	Mark(ctx context.Context, user string) (string, error)
-	// Settle tells how many of the items, which were about to be taught by one Learn
-	// when the state was mark, have been. Items are taught in order, so it is the
-	// first ones. They have no Message here.
-	Settle(ctx context.Context, user, mark string, items []Item) (done int, err error)
-}

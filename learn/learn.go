@@ -20,9 +20,10 @@
 //
 // # Once
 //
-// A lesson that was accepted is taught exactly once to each back end. Where a back
-// end cannot tell whether it knows a message already, the ledger holds an intent
-// while it is being taught, and after a crash a Settler finds out whether it was.
+// A lesson that was accepted is taught exactly once to each back end. The ledger holds
+// an intent while it is being taught; after a crash it is sent again, and the back end
+// knows what it has. Only a program that any site may name (package program) may be
+// given a lesson twice then.
 package learn
 
 import (

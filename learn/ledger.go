@@ -12,9 +12,6 @@ type Ledger interface {
 	Taught(ctx context.Context, backend, user string, hashes []Hash) (map[Hash]Entry, error)
 	// Write makes the entries durable, all or none, in place of older ones.
 	Write(ctx context.Context, backend, user string, entries []Entry) error
-	// Open gives the entries of the user with an intent, those that were written at
-	// once in the order that they had.
-	Open(ctx context.Context, backend, user string) ([]Entry, error)
 	// Count tells how many messages each back end knows in each class, over all users.
 	Count(ctx context.Context) ([]Count, error)
 	// Forget takes away entries whose time is before that.
@@ -25,9 +22,9 @@ type Ledger interface {
 type Entry struct {
 	Hash  Hash
 	Class Class // None: nothing yet
-	// Intent is the class that was about to be taught; None: nothing is open.
+	// Intent is the class that was about to be taught, and may have been; None: nothing
+	// is open.
 	Intent Class
-	Mark   string    // the Settler's, with the intent
 	At     time.Time // of the last lesson about it, in milliseconds
 }
 

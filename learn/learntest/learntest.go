@@ -50,7 +50,7 @@ func Run(t *testing.T, s Subject) {
 		run  func(*testing.T, suite)
 	}{
 		{"learns", learns}, {"again", again}, {"relearns", relearns}, {"odd messages", odd},
-		{"down", down}, {"deadline", deadline}, {"settles", settles},
+		{"down", down}, {"deadline", deadline},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t, suite{s, fmt.Sprintf("user%d", 2*i+1), fmt.Sprintf("user%d", 2*i+2)})
@@ -241,48 +241,4 @@ func deadline(t *testing.T, s suite) {
 		}
 	}
 	s.wantCounts(t, s.user, 0, 0)
-}
-
-// settles: a Settler knows after a crash how much of a batch was taught.
-func settles(t *testing.T, s suite) {
-	settler, ok := s.Backend.(learn.Settler)
-	if !ok {
-		return
-	}
-	first := Lessons(t, 2)
-	for known := range 2 { // an empty classifier, and one that knows something
-		items := []learn.Item{first[0], first[2], first[1], first[3]}
-		for i := range items {
-			items[i] = Item(t, fmt.Appendf(nil, "X-Round: %d\nX-Text: %s", known, text(t, items[i])), items[i].Class, learn.None)
-		}
-		relearned := items[0]
-		relearned.Class, relearned.Prior = learn.Ham, learn.Spam
-		items = append(items, relearned)
-		mark, err := settler.Mark(t.Context(), s.user)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for done := range len(items) + 1 {
-			if got, err := settler.Settle(t.Context(), s.user, mark, items); got != done || err != nil {
-				t.Errorf("round %d: settled %d, %v, want %d", known, got, err, done)
-			}
-			if done == len(items) {
-				break
-			}
-			for _, r := range s.learn(t, t.Context(), s.user, items[done:done+1]) {
-				if r.Err != nil {
-					t.Fatal(r.Err)
-				}
-			}
-		}
-	}
-}
-
-func text(t *testing.T, item learn.Item) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(item.Message.Open()); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }

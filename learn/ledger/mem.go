@@ -13,7 +13,7 @@ import (
 // Mem is a learn.Ledger in memory: what it knows ends with the process.
 type Mem struct {
 	mu      sync.Mutex
-	entries map[memKey]memEntry
+	entries map[memKey]learn.Entry
 }
 
 type memKey struct {
@@ -21,13 +21,8 @@ type memKey struct {
 	hash          learn.Hash
 }
 
-type memEntry struct {
-	learn.Entry
-	n int // place among those written with it
-}
-
 // NewMem makes an empty ledger.
-func NewMem() *Mem { return &Mem{entries: map[memKey]memEntry{}} }
+func NewMem() *Mem { return &Mem{entries: map[memKey]learn.Entry{}} }
 
 // Taught is learn.Ledger's.
 func (m *Mem) Taught(_ context.Context, backend, user string, hashes []learn.Hash) (map[learn.Hash]learn.Entry, error) {
@@ -36,7 +31,7 @@ func (m *Mem) Taught(_ context.Context, backend, user string, hashes []learn.Has
 	found := map[learn.Hash]learn.Entry{}
 	for _, hash := range hashes {
 		if e, ok := m.entries[memKey{backend, user, hash}]; ok {
-			found[hash] = e.Entry
+			found[hash] = e
 		}
 	}
 	return found, nil
@@ -46,29 +41,11 @@ func (m *Mem) Taught(_ context.Context, backend, user string, hashes []learn.Has
 func (m *Mem) Write(_ context.Context, backend, user string, entries []learn.Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, e := range entries {
+	for _, e := range entries {
 		e.At = time.UnixMilli(e.At.UnixMilli())
-		m.entries[memKey{backend, user, e.Hash}] = memEntry{e, i}
+		m.entries[memKey{backend, user, e.Hash}] = e
 	}
 	return nil
-}
-
-// Open is learn.Ledger's.
-func (m *Mem) Open(_ context.Context, backend, user string) ([]learn.Entry, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var found []memEntry
-	for k, e := range m.entries {
-		if k.backend == backend && k.user == user && e.Intent != learn.None {
-			found = append(found, e)
-		}
-	}
-	slices.SortFunc(found, func(a, b memEntry) int { return cmp.Compare(a.n, b.n) })
-	var entries []learn.Entry
-	for _, e := range found {
-		entries = append(entries, e.Entry)
-	}
-	return entries, nil
 }
 
 // Count is learn.Ledger's.

@@ -3,10 +3,10 @@
 //
 // The table, which is made where it is missing:
 //
-//	taught(backend, username, hash: primary key; class, intent, mark: text;
-//	       at: milliseconds since 1970; n: place among those written with it)
+//	taught(backend, username, hash: primary key; class, intent: text;
+//	       at: milliseconds since 1970)
 //
-// An entry takes about 150 bytes. Nothing goes by itself: see learn.Ledger.Forget.
+// An entry takes about 100 bytes. Nothing goes by itself: see learn.Ledger.Forget.
 package ledger
 
 import (
@@ -23,12 +23,10 @@ import (
 )
 
 const (
-	columns  = `hash, class, intent, mark, at`
-	writeSQL = `INSERT INTO taught (backend, username, hash, class, intent, mark, at, n) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	writeSQL = `INSERT INTO taught (backend, username, hash, class, intent, at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (backend, username, hash) DO UPDATE
-		SET class = excluded.class, intent = excluded.intent, mark = excluded.mark, at = excluded.at, n = excluded.n`
-	taughtSQL = `SELECT ` + columns + ` FROM taught WHERE backend = $1 AND username = $2 AND hash IN (`
-	openSQL   = `SELECT ` + columns + ` FROM taught WHERE backend = $1 AND username = $2 AND intent <> '' ORDER BY n`
+		SET class = excluded.class, intent = excluded.intent, at = excluded.at`
+	taughtSQL = `SELECT hash, class, intent, at FROM taught WHERE backend = $1 AND username = $2 AND hash IN (`
 	countSQL  = `SELECT backend, class, count(*) FROM taught WHERE class <> '' GROUP BY backend, class ORDER BY backend, class`
 	forgetSQL = `DELETE FROM taught WHERE at < $1`
 )
@@ -40,9 +38,8 @@ type Table struct{ taught *database.Tables }
 func New(db *database.DB) *Table {
 	return &Table{db.Tables(
 		`CREATE TABLE IF NOT EXISTS taught (backend text NOT NULL, username text NOT NULL, hash `+db.Blob+` NOT NULL,
-			class text NOT NULL, intent text NOT NULL, mark text NOT NULL, at bigint NOT NULL, n integer NOT NULL,
+			class text NOT NULL, intent text NOT NULL, at bigint NOT NULL,
 			PRIMARY KEY (backend, username, hash))`+db.ByKey,
-		`CREATE INDEX IF NOT EXISTS taught_open ON taught (backend, username) WHERE intent <> ''`,
 		`CREATE INDEX IF NOT EXISTS taught_at ON taught (at)`,
 	)}
 }
@@ -82,7 +79,7 @@ func (t *Table) entries(ctx context.Context, query string, args ...any) ([]learn
 		var e learn.Entry
 		var hash []byte
 		var at int64
-		if err := rows.Scan(&hash, &e.Class, &e.Intent, &e.Mark, &at); err != nil {
+		if err := rows.Scan(&hash, &e.Class, &e.Intent, &at); err != nil {
 			return nil, err
 		}
 		if copy(e.Hash[:], hash) != len(e.Hash) {
@@ -101,20 +98,15 @@ func (t *Table) Write(ctx context.Context, backend, user string, entries []learn
 	}
 	// Rows are locked in one order by everybody, or two processes could wait for
 	// each other.
-	order := make([]int, len(entries))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return slices.Compare(entries[a].Hash[:], entries[b].Hash[:]) })
+	entries = slices.SortedFunc(slices.Values(entries), func(a, b learn.Entry) int { return slices.Compare(a.Hash[:], b.Hash[:]) })
 	err := t.taught.Transact(ctx, func(tx *sql.Tx) error {
 		stmt, err := tx.PrepareContext(ctx, writeSQL)
 		if err != nil {
 			return err
 		}
 		defer stmt.Close()
-		for _, i := range order {
-			e := &entries[i]
-			if _, err := stmt.ExecContext(ctx, backend, user, e.Hash[:], string(e.Class), string(e.Intent), e.Mark, e.At.UnixMilli(), i); err != nil {
+		for _, e := range entries {
+			if _, err := stmt.ExecContext(ctx, backend, user, e.Hash[:], string(e.Class), string(e.Intent), e.At.UnixMilli()); err != nil {
 				return err
 			}
 		}
@@ -124,15 +116,6 @@ func (t *Table) Write(ctx context.Context, backend, user string, entries []learn
 		return fmt.Errorf("learn ledger: writing: %w", err)
 	}
 	return nil
-}
-
-// Open is learn.Ledger's.
-func (t *Table) Open(ctx context.Context, backend, user string) ([]learn.Entry, error) {
-	entries, err := t.entries(ctx, openSQL, backend, user)
-	if err != nil {
-		return nil, fmt.Errorf("learn ledger: looking for intents: %w", err)
-	}
-	return entries, nil
 }
 
 // Count is learn.Ledger's.

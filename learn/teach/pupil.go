@@ -2,7 +2,6 @@ package teach
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -70,30 +69,18 @@ func (p *Pupil) teach(ctx context.Context, user string, items []Item, results []
 		}
 		defer release()
 	}
-	settler, settles := p.Backend.(learn.Settler)
-	if settles {
-		if err := p.settle(ctx, settler, user); err != nil {
-			return err
-		}
-	}
 	b, err := p.sort(ctx, user, items, results)
 	if err != nil || len(b.items) == 0 {
 		return err
 	}
-	mark := ""
-	if settles {
-		if mark, err = settler.Mark(ctx, user); err != nil {
-			b.fail(results, err)
-			return nil
-		}
-	}
 	for i := range b.entries {
-		b.entries[i].Intent, b.entries[i].Mark = b.items[i].Class, mark
+		b.entries[i].Intent = b.items[i].Class
 	}
 	if err := p.Ledger.Write(ctx, p.Backend.Name(), user, b.entries); err != nil {
 		return err
 	}
-	return p.learn(ctx, user, b, results)
+	p.learn(ctx, user, b, results)
+	return nil
 }
 
 // batch is what is to be sent.
@@ -101,13 +88,6 @@ type batch struct {
 	items   []learn.Item
 	entries []learn.Entry // of the ledger, for the items
 	places  []int         // of the items among those of Teach
-}
-
-// fail gives all items an error of the back end.
-func (b *batch) fail(results []Result, err error) {
-	for _, place := range b.places {
-		results[place] = Result{Result: learn.Result{Err: err}, Asked: true}
-	}
 }
 
 // sort gives what is not known yet, and results for the rest.
@@ -142,8 +122,8 @@ func (p *Pupil) sort(ctx context.Context, user string, items []Item, results []R
 	return b, p.Ledger.Write(ctx, p.Backend.Name(), user, refreshed)
 }
 
-// prior gives the class that teaching class replaces. After an intent that was not
-// settled either may be the one that the back end knows.
+// prior gives the class that teaching class replaces. While an intent is open
+// either may be the one that the back end knows.
 func prior(e learn.Entry, class learn.Class) learn.Class {
 	if other := class.Other(); e.Class == other || e.Intent == other {
 		return other
@@ -152,16 +132,8 @@ func prior(e learn.Entry, class learn.Class) learn.Class {
 }
 
 // learn sends a batch whose intents are written.
-func (p *Pupil) learn(ctx context.Context, user string, b *batch, results []Result) error {
-	answers, failed := p.ask(ctx, user, b.items)
-	if settler, ok := p.Backend.(learn.Settler); ok && failed != nil {
-		// What it did cannot be told one by one from here: the state tells.
-		b.fail(results, failed)
-		if err := p.settle(ctx, settler, user); err != nil {
-			return errors.Join(failed, err)
-		}
-		return nil
-	}
+func (p *Pupil) learn(ctx context.Context, user string, b *batch, results []Result) {
+	answers := p.ask(ctx, user, b.items)
 	var entries []learn.Entry
 	for i, answer := range answers {
 		results[b.places[i]] = Result{Result: answer, Asked: true}
@@ -169,7 +141,7 @@ func (p *Pupil) learn(ctx context.Context, user string, b *batch, results []Resu
 			continue // whether it was learned is open, and so stays the intent
 		}
 		e := b.entries[i]
-		e.Intent, e.Mark = learn.None, ""
+		e.Intent = learn.None
 		if answer.Outcome != learn.Refused {
 			e.Class = b.items[i].Class
 		}
@@ -177,53 +149,26 @@ func (p *Pupil) learn(ctx context.Context, user string, b *batch, results []Resu
 	}
 	// What was learned is learned, also when ctx is over by now.
 	if err := p.Ledger.Write(context.WithoutCancel(ctx), p.Backend.Name(), user, entries); err != nil {
-		b.fail(results, err)
+		for _, place := range b.places {
+			results[place] = Result{Result: learn.Result{Err: err}, Asked: true}
+		}
 	}
-	return nil
 }
 
-// ask calls Learn, and gives the first error of its results.
-func (p *Pupil) ask(ctx context.Context, user string, items []learn.Item) (answers []learn.Result, failed error) {
+// ask calls Learn.
+func (p *Pupil) ask(ctx context.Context, user string, items []learn.Item) []learn.Result {
 	if p.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
 		defer cancel()
 	}
-	answers = p.Backend.Learn(ctx, user, items)
+	answers := p.Backend.Learn(ctx, user, items)
 	if len(answers) != len(items) {
-		failed = fmt.Errorf("back end %s gave %d results for %d messages", p.Backend.Name(), len(answers), len(items))
+		err := fmt.Errorf("back end %s gave %d results for %d messages", p.Backend.Name(), len(answers), len(items))
 		answers = make([]learn.Result, len(items))
 		for i := range answers {
-			answers[i].Err = failed
+			answers[i].Err = err
 		}
 	}
-	for _, answer := range answers {
-		if answer.Err != nil {
-			return answers, answer.Err
-		}
-	}
-	return answers, nil
-}
-
-// settle finds out what became of intents that a crash or an error has left.
-func (p *Pupil) settle(ctx context.Context, s learn.Settler, user string) error {
-	open, err := p.Ledger.Open(ctx, s.Name(), user)
-	if err != nil || len(open) == 0 {
-		return err
-	}
-	items := make([]learn.Item, len(open))
-	for i, e := range open {
-		items[i] = learn.Item{Hash: e.Hash, Class: e.Intent, Prior: prior(e, e.Intent)}
-	}
-	done, err := s.Settle(ctx, user, open[0].Mark, items)
-	if err != nil {
-		return fmt.Errorf("finding out what was taught before: %w", err)
-	}
-	for i := range open {
-		if i < done {
-			open[i].Class = open[i].Intent
-		}
-		open[i].Intent, open[i].Mark = learn.None, ""
-	}
-	return p.Ledger.Write(ctx, s.Name(), user, open)
+	return answers
 }

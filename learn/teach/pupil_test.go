@@ -3,7 +3,6 @@ package teach
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,67 +13,6 @@ import (
 	"dovetail/learn"
 	"dovetail/learn/ledger"
 )
-
-// counter is a Settler: it counts what it is taught, and may break on the way.
-type counter struct {
-	learned []string // subjects
-	breakAt int      // Learn stops before this item; -1: never
-	after   bool     // or rather after it, without saying so
-	down    bool
-	marks   int
-}
-
-func (c *counter) Name() string { return "counter" }
-
-func (c *counter) Learn(_ context.Context, _ string, items []learn.Item) []learn.Result {
-	results := make([]learn.Result, len(items))
-	for i, item := range items {
-		if i == c.breakAt && !c.after {
-			return fail(results, i)
-		}
-		subject, _ := item.Message.Get("Subject")
-		c.learned = append(c.learned, string(item.Prior)+">"+string(item.Class)+" "+subject)
-		if i == c.breakAt {
-			return fail(results, i)
-		}
-		results[i].Outcome = learn.Learned
-	}
-	return results
-}
-
-func fail(results []learn.Result, from int) []learn.Result {
-	for i := from; i < len(results); i++ {
-		results[i] = learn.Result{Err: errDown}
-	}
-	return results
-}
-
-func (c *counter) Mark(context.Context, string) (string, error) {
-	if c.down {
-		return "", errDown
-	}
-	c.marks++
-	return fmt.Sprint(len(c.learned)), nil
-}
-
-func (c *counter) Settle(_ context.Context, _, mark string, items []learn.Item) (int, error) {
-	if c.down {
-		return 0, errDown
-	}
-	var before int
-	_, err := fmt.Sscan(mark, &before)
-	if n := len(c.learned) - before; n > len(items) {
-		err = fmt.Errorf("%d of %d", n, len(items))
-	}
-	return len(c.learned) - before, err
-}
-
-func (c *counter) wants(t *testing.T, want ...string) {
-	t.Helper()
-	if got := strings.Join(c.learned, ", "); got != strings.Join(want, ", ") {
-		t.Errorf("learned %q, want %q", got, want)
-	}
-}
 
 var start = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 
@@ -115,49 +53,11 @@ func wants(t *testing.T, got, want string) {
 	}
 }
 
-// However a call of a Settler ends, nothing is counted twice and nothing is lost.
-func TestSettler(t *testing.T) {
-	for breakAt := range 3 {
-		for _, after := range []bool{false, true} {
-			c := &counter{breakAt: breakAt, after: after}
-			p := &Pupil{Backend: c, Ledger: ledger.NewMem()}
-			wants(t, teach(t, p, start, "spam x", "ham y", "spam z"), "error error error")
-			c.breakAt = -1
-			got := teach(t, p, start, "spam x", "ham y", "spam z", "ham w")
-			if n := strings.Count(got, "already"); n+strings.Count(got, "learned") != 4 || n != breakAt && n != breakAt+1 {
-				t.Errorf("breaks at %d (after: %v): then %q", breakAt, after, got)
-			}
-			c.wants(t, ">spam x", ">ham y", ">spam z", ">ham w")
-			wants(t, teach(t, p, start.Add(time.Hour), "ham x"), "learned")
-			c.wants(t, ">spam x", ">ham y", ">spam z", ">ham w", "spam>ham x")
-		}
-	}
-}
-
-// The state cannot be asked for: before, nothing is taught; after, it is asked for
-// at the next time.
-func TestSettlerDown(t *testing.T) {
-	c := &counter{breakAt: -1, down: true}
-	l := &brokenLedger{Ledger: ledger.NewMem()}
-	p := &Pupil{Backend: c, Ledger: l}
-	wants(t, teach(t, p, start, "spam x"), "error")
-	c.wants(t)
-	c.down = false
-	l.failAt = 2 // the result
-	wants(t, teach(t, p, start, "spam x"), "error")
-	c.wants(t, ">spam x")
-	c.down = true
-	wants(t, teach(t, p, start, "spam x"), "error")
-	c.down = false
-	wants(t, teach(t, p, start, "spam x"), "already")
-	c.wants(t, ">spam x")
-}
-
 // brokenLedger fails at the n-th write, from 1.
 type brokenLedger struct {
 	learn.Ledger
 	failAt, writes int
-	taught, open   error
+	taught         error
 }
 
 func (b *brokenLedger) Write(ctx context.Context, backend, user string, entries []learn.Entry) error {
@@ -177,35 +77,24 @@ func (b *brokenLedger) Taught(ctx context.Context, backend, user string, hashes 
 	return b.Ledger.Taught(ctx, backend, user, hashes)
 }
 
-func (b *brokenLedger) Open(ctx context.Context, backend, user string) ([]learn.Entry, error) {
-	if b.open != nil {
-		return nil, b.open
-	}
-	return b.Ledger.Open(ctx, backend, user)
-}
-
-// Whatever the ledger does not take: the lesson is tried again, and a Settler has
-// it once.
+// Whatever the ledger does not take: the lesson is tried again, and so long as it
+// has an intent the back end is asked.
 func TestLedgerFails(t *testing.T) {
-	for failAt := range 4 {
-		l := &brokenLedger{Ledger: ledger.NewMem(), failAt: failAt + 1}
-		c := &counter{breakAt: -1}
-		p := &Pupil{Backend: c, Ledger: l}
+	for failAt, want := range []string{"error learned already", "error learned already", "learned already already"} {
+		a := &fake{name: "a"}
+		p := &Pupil{Backend: a, Ledger: &brokenLedger{Ledger: ledger.NewMem(), failAt: failAt + 1}}
+		var got []string
 		for range 3 {
-			teach(t, p, start, "spam x", "spam y")
+			got = append(got, teach(t, p, start, "spam x"))
 		}
-		wants(t, teach(t, p, start, "spam x", "spam y"), "already already")
-		c.wants(t, ">spam x", ">spam y")
+		wants(t, strings.Join(got, " "), want)
 	}
-	c := &counter{breakAt: -1}
-	for _, l := range []*brokenLedger{{Ledger: ledger.NewMem(), taught: errDown}, {Ledger: ledger.NewMem(), open: errDown}} {
-		wants(t, teach(t, &Pupil{Backend: c, Ledger: l}, start, "spam x"), "error")
-	}
-	c.wants(t)
+	a := &fake{name: "a"}
+	wants(t, teach(t, &Pupil{Backend: a, Ledger: &brokenLedger{Ledger: ledger.NewMem(), taught: errDown}}, start, "spam x"), "error")
+	a.wants(t)
 }
 
-// A back end that is no Settler is taught again after an intent that stayed open,
-// also when the lesson goes back to what the ledger has.
+// A back end is taught again after an intent that stayed open, also when the lesson goes back to what the ledger has.
 func TestOpenIntent(t *testing.T) {
 	a := &fake{name: "a"}
 	l := &brokenLedger{Ledger: ledger.NewMem()}

@@ -13,8 +13,9 @@
 // An intent is in the ledger before a back end is asked, the result after, and a
 // lesson leaves the queue only when every back end has learned or refused it. So
 // after a crash at any moment each lesson is in the queue, in the ledger, or both.
-// One whose intent is open is sent again, which changes nothing for a back end that
-// knows its messages; what a learn.Settler did is found out first.
+// One whose intent is open is sent again, also when it is what the back end learned
+// before: that is not sure any more. It changes nothing for a back end that knows its
+// messages.
 //
 // # Slow, hostile, down
 //
