@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // Options are what differs between databases.
@@ -23,6 +24,9 @@ type Options struct {
 	// that others are at work on: waiting for them, with a row of our own locked,
 	// could be a deadlock. Empty where there is one writer at a time.
 	SkipLocked string
+	// Busy tells of an error of the first use that it goes by itself, because another
+	// process makes the database right now; nil: there is none.
+	Busy func(error) bool
 }
 
 // DB is a database. Statements have their arguments as $1, $2, …: both kinds of
@@ -37,6 +41,11 @@ func New(pool *sql.DB, o Options) *DB { return &DB{Options: o, pool: pool} }
 
 // Close closes the pool, for all that use it.
 func (d *DB) Close() error { return d.pool.Close() }
+
+const (
+	busyPause = 20 * time.Millisecond
+	busyTime  = 10 * time.Second
+)
 
 // Tables are the tables of one user of the database.
 type Tables struct {
@@ -87,7 +96,13 @@ func (t *Tables) make(ctx context.Context) error {
 	if t.made {
 		return nil
 	}
-	if err := t.create(ctx); err != nil {
+	end := time.Now().Add(busyTime)
+	err := t.create(ctx)
+	for err != nil && ctx.Err() == nil && t.db.Busy != nil && t.db.Busy(err) && time.Now().Before(end) {
+		time.Sleep(busyPause)
+		err = t.create(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("preparing the database: %w", err)
 	}
 	t.made = true

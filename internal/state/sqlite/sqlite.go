@@ -17,7 +17,8 @@ import (
 	"path/filepath"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // the driver "sqlite", too
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"dovetail/internal/state/database"
 	"dovetail/internal/state/table"
@@ -61,5 +62,13 @@ func Database(path string) (*database.DB, error) {
 		Before: func() error { return os.MkdirAll(filepath.Dir(abs), 0o750) },
 		Blob:   "BLOB",
 		ByKey:  " WITHOUT ROWID",
+		Busy:   busy,
 	}), nil
+}
+
+// busy tells of the error that a change to WAL mode gives at once, without
+// waiting, while another process makes the same change.
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
