@@ -149,6 +149,31 @@ func TestGoMaildirReads(t *testing.T) {
 	}
 }
 
+// What is moved from new to cur while these are read is in both lists, and given once.
+func TestEntriesMoved(t *testing.T) {
+	s, home := inHome(t, nil)
+	put(t, s, "INBOX")
+	put(t, s, "INBOX")
+	names, err := os.ReadDir(home + "/Maildir/new")
+	if err != nil || len(names) != 2 {
+		t.Fatal(names, err)
+	}
+	base := names[0].Name()
+	if err := os.Link(home+"/Maildir/new/"+base, home+"/Maildir/cur/"+base+":2,S"); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for e, err := range s.Entries(t.Context(), "INBOX") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, filepath.Base(e.Path))
+	}
+	if want := []string{base, names[1].Name()}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // While a mailbox is read its names are kept, and little more.
 func TestEntriesMemory(t *testing.T) {
 	const messages, bound = 10000, 130 // bytes for each
