@@ -24,6 +24,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
@@ -97,24 +98,17 @@ func run(ctx context.Context, o options) error {
 				return err
 			}
 		}
-		if o.match.MatchString(filterName) {
-			if err := measureFilter(ctx, t, os.Stdout, o); err != nil {
-				return fmt.Errorf("%s: %w", filterName, err)
+		for _, c := range []struct {
+			name    string
+			measure func(context.Context, *benchT, io.Writer, options) error
+		}{
+			{filterName, measureFilter}, {compileName, measureCompile}, {learnName, measureLearn}, {bulkName, measureBulk}, {rulesName, measureRules},
+		} {
+			if !o.match.MatchString(c.name) {
+				continue
 			}
-		}
-		if o.match.MatchString(compileName) {
-			if err := measureCompile(ctx, t, os.Stdout, o); err != nil {
-				return fmt.Errorf("%s: %w", compileName, err)
-			}
-		}
-		if o.match.MatchString(learnName) {
-			if err := measureLearn(ctx, t, os.Stdout, o); err != nil {
-				return fmt.Errorf("%s: %w", learnName, err)
-			}
-		}
-		if o.match.MatchString(rulesName) {
-			if err := measureRules(ctx, t, os.Stdout, o); err != nil {
-				return fmt.Errorf("%s: %w", rulesName, err)
+			if err := c.measure(ctx, t, os.Stdout, o); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
 		if o.match.MatchString(builtinName) {

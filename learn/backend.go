@@ -13,8 +13,8 @@ import (
 type Backend interface {
 	// Name is the one that the configuration and the ledger have for it.
 	Name() string
-	// Learn teaches the items for the user, in their order, and gives a Result for
-	// each. One that could not be tried, since an earlier one showed that the back
+	// Learn teaches the items for the user, each of another message, and gives a
+	// Result for each. One that could not be tried, since an earlier one showed that the back
 	// end is down, has that error. Learn keeps to the deadline of ctx.
 	Learn(ctx context.Context, user string, items []Item) []Result
 }

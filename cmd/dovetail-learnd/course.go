@@ -3,28 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"time"
 
-	"dovetail/cmd/internal/setup"
-	"dovetail/internal/cli"
 	"dovetail/internal/config"
-	"dovetail/internal/mailerr"
 	"dovetail/learn"
 	"dovetail/learn/queue"
 	"dovetail/learn/teach"
 )
 
 const (
-	learnTimeout = 2 * time.Minute // of one call of a back end
-	forgetEvery  = 24 * time.Hour
-	statusEvery  = 2 * time.Second
-	locksDir     = "locks" // in the queue's directory
+	forgetEvery = 24 * time.Hour
+	statusEvery = 2 * time.Second
 )
 
 // course is all that one configuration makes.
@@ -54,52 +45,13 @@ func (d *daemon) newCourse() (*course, error) {
 	return co, nil
 }
 
-func (d *daemon) build(co *course) (err error) {
-	c := co.config
-	if co.queue, err = setup.Queue(c); err != nil {
-		return err
-	}
-	if co.ledger, err = d.memory.Ledger(c); err != nil {
-		return err
-	}
-	backends, err := setup.Backends(c)
-	if err == nil && len(backends) == 0 {
-		err = fmt.Errorf("%s: learn.backends: none is named", c.Origin("learn.backends"))
-	}
-	if err != nil {
-		return badConfig(err)
-	}
-	resolver, err := cli.Resolver(c, "learn")
+func (d *daemon) build(co *course) error {
+	t, err := d.memory.Teaching(co.config, 0)
 	if err != nil {
 		return err
 	}
-	locks, err := teach.NewLocks(filepath.Join(co.queue.Dir(), locksDir))
-	if err != nil {
-		return err
-	}
-	o := teach.Options{
-		Queue: co.queue, UID: uint32(os.Geteuid()), Log: logger{co.log}, Now: time.Now,
-		Interval: c.Learn.Interval, Workers: c.Learn.Workers, MaxAge: c.Learn.MaxAge,
-		Retry: teach.Retry{Min: time.Second, Max: time.Minute, Rand: rand.Float64},
-		User: func(ctx context.Context, name string) (string, uint32, error) {
-			rcpt, err := resolver.ResolveUser(ctx, name)
-			if err != nil {
-				return "", 0, err
-			}
-			return rcpt.User.Name, rcpt.User.UID, nil
-		},
-	}
-	for _, b := range backends {
-		o.Pupils = append(o.Pupils, &teach.Pupil{Backend: b, Ledger: co.ledger, Lock: locks.Lock, Timeout: learnTimeout})
-	}
-	co.teacher = teach.New(o)
+	co.queue, co.ledger, co.teacher = t.Queue, t.Ledger, t.Teacher(co.log)
 	return nil
-}
-
-func badConfig(err error) error {
-	e := mailerr.Temp(err, "Configuration error")
-	e.Exit = mailerr.ExConfig
-	return e
 }
 
 // run teaches until ctx ends, and forgets what is old.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -69,9 +70,9 @@ func (c *controller) wants(t *testing.T, want ...string) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		c.mu.Lock()
-		got := strings.Join(c.got, ", ")
+		got := slices.Sorted(slices.Values(c.got))
 		c.mu.Unlock()
-		if got == strings.Join(want, ", ") {
+		if slices.Equal(got, slices.Sorted(slices.Values(want))) {
 			return
 		}
 		if time.Now().After(end) {

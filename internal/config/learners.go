@@ -20,9 +20,10 @@ type Rspamd struct {
 	URL          string        `toml:"url" check:"controller"` // http://HOST:PORT or unix:PATH
 	Password     string        `toml:"password" secret:"yes"`
 	PasswordFile string        `toml:"password_file" check:"path"`
-	DeliverTo    string        `toml:"deliver_to" check:"template"` // the user, for per_user Bayes; empty: not sent
-	Classifier   string        `toml:"classifier"`                  // empty: rspamd's choice
-	Timeout      time.Duration `toml:"timeout" min:"100000000"`     // for one message
+	DeliverTo    string        `toml:"deliver_to" check:"template"`  // the user, for per_user Bayes; empty: not sent
+	Classifier   string        `toml:"classifier"`                   // empty: rspamd's choice
+	Connections  int           `toml:"connections" min:"1" max:"64"` // at once, for lessons of one user
+	Timeout      time.Duration `toml:"timeout" min:"100000000"`      // for one message
 }
 
 // Spamd says where SpamAssassin's spamd is.
@@ -48,7 +49,7 @@ type Exec struct {
 }
 
 var (
-	defaultRspamd     = Rspamd{URL: "http://127.0.0.1:11334", DeliverTo: "%u", Timeout: time.Minute}
+	defaultRspamd     = Rspamd{URL: "http://127.0.0.1:11334", DeliverTo: "%u", Connections: 4, Timeout: time.Minute}
 	defaultSpamd      = Spamd{Address: "tcp:127.0.0.1:783", User: "%u", Timeout: time.Minute, MaxSize: 500 << 10}
 	defaultBogofilter = Bogofilter{Program: "/usr/bin/bogofilter", Directory: "~/.bogofilter", Timeout: 5 * time.Minute}
 	defaultExec       = Exec{Timeout: time.Minute}

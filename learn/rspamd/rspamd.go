@@ -39,7 +39,10 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"dovetail/internal/userdb/expand"
 	"dovetail/learn"
@@ -60,6 +63,7 @@ type Options struct {
 	DeliverTo    *expand.Template // the user as rspamd calls it; nil: Deliver-To is not sent
 	Classifier   string           // which one learns; empty: rspamd's choice
 	Bulk         bool             // also what the classifier is sure of already, as rspamc does for directories
+	Connections  int              // at once, for the messages of one batch; 0: one
 	Timeout      time.Duration    // for one message; 0: DefaultTimeout
 	MaxSize      int64            // bytes, larger messages are refused; 0: DefaultMaxSize
 }
@@ -74,7 +78,7 @@ type Backend struct {
 // New makes a back end. Nothing is asked of rspamd yet.
 func New(o Options) (*Backend, error) {
 	o.Timeout, o.MaxSize = cmp.Or(o.Timeout, DefaultTimeout), cmp.Or(o.MaxSize, DefaultMaxSize)
-	transport := &http.Transport{MaxResponseHeaderBytes: maxAnswer, IdleConnTimeout: time.Minute}
+	transport := &http.Transport{MaxResponseHeaderBytes: maxAnswer, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: max(o.Connections, 1)}
 	base, err := address(cmp.Or(o.URL, DefaultURL), transport)
 	if err != nil {
 		return nil, err
@@ -108,20 +112,34 @@ func address(s string, transport *http.Transport) (string, error) {
 // Name is "rspamd".
 func (b *Backend) Name() string { return "rspamd" }
 
-// Learn teaches one message after the other.
+// Learn teaches the messages, over Options.Connections at once: their order does not matter, since
+// each is another one.
 func (b *Backend) Learn(ctx context.Context, user string, items []learn.Item) []learn.Result {
 	results := make([]learn.Result, len(items))
 	header, err := b.header(user)
-	for i, item := range items {
-		if err != nil {
+	if err != nil {
+		for i := range results {
 			results[i].Err = err
-			continue
 		}
-		results[i] = b.learn(ctx, header, item)
-		if errors.Is(results[i].Err, errAll) {
-			err = results[i].Err
-		}
+		return results
 	}
+	var down atomic.Pointer[error] // for all that follow
+	var group errgroup.Group
+	group.SetLimit(max(b.o.Connections, 1))
+	for i, item := range items {
+		group.Go(func() error {
+			if err := down.Load(); err != nil {
+				results[i].Err = *err
+				return nil
+			}
+			results[i] = b.learn(ctx, header.Clone(), item)
+			if errors.Is(results[i].Err, errAll) {
+				down.Store(&results[i].Err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in the results
 	return results
 }
 

@@ -17,15 +17,17 @@ import (
 	"dovetail/learn/spamd"
 )
 
-// Backends builds the classifiers that learn ([learn] backends), in their order.
-func Backends(c *config.Config) ([]learn.Backend, error) {
+// Backends builds the classifiers that learn ([learn] backends), in their order. For
+// bulk training, jobs is the number of messages at once for those that can; for the
+// lessons of the queue it is 0.
+func Backends(c *config.Config, jobs int) ([]learn.Backend, error) {
 	users, err := cli.Users(c, "learn")
 	if err != nil {
 		return nil, err
 	}
 	var all []learn.Backend
 	for i, name := range c.Learn.Backends {
-		b, err := backend(c, name, users.Lookup)
+		b, err := backend(c, name, jobs, users.Lookup)
 		if err != nil {
 			return nil, fmt.Errorf("%s: learn.backends[%d]: %w", c.Origin("learn.backends"), i, err)
 		}
@@ -35,14 +37,15 @@ func Backends(c *config.Config) ([]learn.Backend, error) {
 }
 
 // backend builds one; lookup finds the user of a lesson.
-func backend(c *config.Config, name string, lookup func(context.Context, string) (*userdb.User, error)) (learn.Backend, error) {
+func backend(c *config.Config, name string, jobs int, lookup func(context.Context, string) (*userdb.User, error)) (learn.Backend, error) {
 	l := c.Learn
 	switch name {
 	case "rspamd":
 		to, err := template(l.Rspamd.DeliverTo)
 		b, err2 := rspamd.New(rspamd.Options{
 			URL: l.Rspamd.URL, Password: l.Rspamd.Password, PasswordFile: l.Rspamd.PasswordFile,
-			DeliverTo: to, Classifier: l.Rspamd.Classifier, Timeout: l.Rspamd.Timeout,
+			DeliverTo: to, Classifier: l.Rspamd.Classifier, Bulk: jobs > 0, Connections: cmp.Or(jobs, l.Rspamd.Connections),
+			Timeout: l.Rspamd.Timeout,
 		})
 		return b, errors.Join(err, err2)
 	case "spamd":

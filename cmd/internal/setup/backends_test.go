@@ -13,7 +13,7 @@ func TestBackends(t *testing.T) {
 	c := config.Defaults()
 	c.Learn.Backends = []string{"exec", "rspamd", "spamd", "bogofilter"}
 	c.Learn.Exec.Spam = []string{"/bin/true", "%u"}
-	backends, err := Backends(c)
+	backends, err := Backends(c, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestBackendsErrors(t *testing.T) {
 	} {
 		c := config.Defaults()
 		change(&c.Learn)
-		if _, err := Backends(c); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "learn.backends[0]") {
+		if _, err := Backends(c, 0); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "learn.backends[0]") {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}

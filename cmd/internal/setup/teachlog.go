@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -9,10 +9,11 @@ import (
 	"dovetail/learn/teach"
 )
 
-// logger writes a Teacher's events into the log: a line for each lesson and back end.
-type logger struct{ *slog.Logger }
+// TeachLog writes a Teacher's events into the log: a line for each lesson and back end.
+type TeachLog struct{ *slog.Logger }
 
-func (l logger) Event(e teach.Event) {
+// Event is teach.Log's.
+func (l TeachLog) Event(e teach.Event) {
 	level := slog.LevelInfo
 	if e.Outcome == teach.Lost || e.Outcome == teach.Denied {
 		level = slog.LevelWarn
@@ -38,12 +39,15 @@ func attrs(e teach.Event) []slog.Attr {
 	return append(all, slog.String("message_id", e.MessageID), slog.String("lesson", e.ID))
 }
 
-func (l logger) Down(backend string, err error) {
+// Down is teach.Log's.
+func (l TeachLog) Down(backend string, err error) {
 	l.Warn("the back end is down; its lessons wait", "backend", backend, "error", err)
 }
 
-func (l logger) Up(backend string, after time.Duration) {
+// Up is teach.Log's.
+func (l TeachLog) Up(backend string, after time.Duration) {
 	l.Info("the back end works again", "backend", backend, "after", after.Round(time.Millisecond).String())
 }
 
-func (l logger) Problem(err error) { l.Warn("learning", "error", err) }
+// Problem is teach.Log's.
+func (l TeachLog) Problem(err error) { l.Warn("learning", "error", err) }
