@@ -65,7 +65,7 @@ func (c *controller) setDown(down bool) {
 	c.down = down
 }
 
-// wants waits until these are the requests that it got.
+// wants waits until these are the requests that it got, in any order.
 func (c *controller) wants(t *testing.T, want ...string) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
