@@ -51,6 +51,7 @@ func TestMeasure(t *testing.T) {
 		{noSieve, 4 << 10, 2, 1, 6},
 		{ham, 4 << 10, 1, 2, 3},
 		{spamLearn, 4 << 10, 1, 1, 3},
+		{manyRules, 4 << 10, 2, 1, 4},
 	} {
 		var out bytes.Buffer
 		err := withBench(func(b *benchT) error {

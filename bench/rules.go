@@ -26,7 +26,7 @@ func measureRules(ctx context.Context, t *benchT, w io.Writer, o options) error 
 	long := short
 	long.scripts = manyRules
 	if o.short {
-		short.messages, long.messages = 600, 600
+		short.messages, long.messages = 300, 300
 	}
 	rates := map[string][2][]float64{}
 	for range o.runs {

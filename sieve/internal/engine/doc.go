@@ -47,6 +47,10 @@
 //     calls that do not carry the tag (imap4flags), Keep for the implicit keep.
 //   - Matching tests set Match; their keys are the last Param. Call.Matcher gives
 //     the matcher: m.Match(r, value) for one value, or Begin, Value and End for many.
+//     A test whose values depend on the message alone returns Call.Comparing, so
+//     that one which is surely false costs next to nothing (guard.go).
+//   - What the compiler alone needs of a call (Call.Site: Parent, Prev, Tests) is
+//     gone when closures run; they take it before.
 //   - Tests that read header fields take them from Call.Fields, so that tags of
 //     others (:index, :mime) can put another source in place by Call.WrapFields.
 //   - Commands with a block set Block; Call.Block.Run(r) runs it. Its error is

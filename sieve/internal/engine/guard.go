@@ -45,8 +45,11 @@ const maxSources = 32
 // guard finds the guard of a test.
 func (call *Call) guard() guard {
 	m, values := call.match, call.values
-	if values == nil || !m.use.hashes() || len(m.keys) != 1 || m.keys[0].make == nil || call.Command.SplitKey != nil || call.extra != nil && call.extra.fields != nil {
+	if values == nil || !m.use.hashes() || len(m.keys) != 1 || m.keys[0].make == nil || call.Command.SplitKey != nil {
 		return guard{}
+	}
+	if call.extra != nil && call.extra.fields != nil {
+		return guard{} // a tag has put other fields in place
 	}
 	names, known := call.namesOfValues()
 	if !known {
