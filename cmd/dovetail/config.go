@@ -34,9 +34,6 @@ func newConfigShow(flags *cli.Flags) *cobra.Command {
 default that it comes from. KEY is the name of a setting (lmtp.listen) or of a
 table (lmtp); without any all are printed. The output is a valid configuration.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "toml" && format != "json" {
-				return cli.Usage(fmt.Errorf("flag --format: %q is neither toml nor json", format))
-			}
 			c, err := flags.Load()
 			if err != nil {
 				return err
@@ -54,7 +51,7 @@ table (lmtp); without any all are printed. The output is a valid configuration.`
 			return config.Write(cmd.OutOrStdout(), settings)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "toml", "toml, or json for one object per line")
+	cli.Choice(cmd.Flags(), &format, "format", "toml, or json for one object per line", "toml", "json")
 	cmd.Flags().BoolVarP(&changed, "changed", "n", false, "only settings that are not at their default")
 	return cmd
 }

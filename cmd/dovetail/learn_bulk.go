@@ -53,8 +53,8 @@ Exit status: 0, 64 wrong usage, 66 when a source cannot be read, 67 no such user
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			class, err := learn.ParseClass(args[0])
-			if err == nil {
-				err = o.check()
+			if err == nil && (o.jobs < 1 || o.jobs > 64) {
+				err = fmt.Errorf("flag --jobs: %d is not between 1 and 64", o.jobs)
 			}
 			if err != nil {
 				return cli.Usage(err)
@@ -72,18 +72,8 @@ Exit status: 0, 64 wrong usage, 66 when a source cannot be read, 67 no such user
 	f.IntVar(&o.jobs, "jobs", 8, "messages at once, for back ends that can")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "teach nothing, tell what is not known yet")
 	f.StringVar(&o.password, "password-file", "", "`file` with the IMAP password (default: $"+imapurl.PasswordVariable+")")
-	f.StringVar(&o.format, "format", "text", "text, or json for one object")
+	cli.Choice(f, &o.format, "format", "text, or json for one object", "text", "json")
 	return cmd
-}
-
-func (o *bulkOptions) check() error {
-	switch {
-	case o.format != "text" && o.format != "json":
-		return fmt.Errorf("flag --format: %q is neither text nor json", o.format)
-	case o.jobs < 1 || o.jobs > 64:
-		return fmt.Errorf("flag --jobs: %d is not between 1 and 64", o.jobs)
-	}
-	return nil
 }
 
 func (o *bulkOptions) run(cmd *cobra.Command, c *config.Config, class learn.Class, names []string) error {

@@ -30,9 +30,6 @@ func newLearnQueueList(flags *cli.Flags) *cobra.Command {
 		Short: "List the lessons that wait, the oldest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "text" && format != "json" {
-				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", format))
-			}
 			c, err := flags.Load()
 			if err != nil {
 				return err
@@ -48,7 +45,7 @@ func newLearnQueueList(flags *cli.Flags) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text, or json for an object per lesson")
+	cli.Choice(cmd.Flags(), &format, "format", "text, or json for an object per lesson", "text", "json")
 	return cmd
 }
 

@@ -40,9 +40,6 @@ read, 67 no such user, 78 when the configuration is broken.`,
   dovetail learn simulate --said ham --from Junk --to Trash message.eml`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.format != "text" && o.format != "json" {
-				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", o.format))
-			}
 			change, err := o.change()
 			if err != nil {
 				return cli.Usage(err)
@@ -65,7 +62,7 @@ read, 67 no such user, 78 when the configuration is broken.`,
 	f.StringVar(&o.from, "from", "", "`folder` that the message comes from")
 	f.StringVar(&o.to, "to", "", "`folder` that the message is in then")
 	f.StringArrayVar(&o.flags, "flag", nil, "a `flag` that it gets, such as $Junk")
-	f.StringVar(&o.format, "format", "text", "text, or json for one object")
+	cli.Choice(f, &o.format, "format", "text, or json for one object", "text", "json")
 	return cmd
 }
 

@@ -28,9 +28,6 @@ func newLearnStatus(flags *cli.Flags) *cobra.Command {
 		Short: "Show the queue, who drains it, how the back ends are, and what they know",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "text" && format != "json" {
-				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", format))
-			}
 			c, err := flags.Load()
 			if err != nil {
 				return err
@@ -45,7 +42,7 @@ func newLearnStatus(flags *cli.Flags) *cobra.Command {
 			return s.print(cmd.OutOrStdout(), time.Now())
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text, or json for one object")
+	cli.Choice(cmd.Flags(), &format, "format", "text, or json for one object", "text", "json")
 	return cmd
 }
 

@@ -48,9 +48,6 @@ Exit status: 0 (also with warnings), 1 when a script has an error, 66 when one
 cannot be read, 67 no such user, 78 when the configuration is broken.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.format != "text" && o.format != "json" {
-				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", o.format))
-			}
 			c, err := flags.Load()
 			if err != nil {
 				return err
@@ -70,7 +67,7 @@ cannot be read, 67 no such user, 78 when the configuration is broken.`,
 	f.StringVarP(&o.user, "user", "u", "", "look for the mailboxes of a user: a name or an address")
 	f.BoolVar(&o.NoWarnings, "no-warnings", false, "print errors only")
 	f.BoolVar(&o.brief, "brief", false, "print a line for each finding, without the script's line and hints")
-	f.StringVar(&o.format, "format", "text", "text, or json for an object per finding")
+	cli.Choice(f, &o.format, "format", "text, or json for an object per finding", "text", "json")
 	return cmd
 }
 

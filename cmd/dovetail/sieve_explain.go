@@ -33,9 +33,6 @@ configuration.`,
 			if address == "" {
 				return cli.Usage(errors.New("flag --user is needed: whose mail is it?"))
 			}
-			if format != "text" && format != "json" {
-				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", format))
-			}
 			c, err := flags.Load()
 			if err != nil {
 				return err
@@ -54,7 +51,7 @@ configuration.`,
 	f := cmd.Flags()
 	f.StringVarP(&address, "user", "u", "", "recipient: an address or a user's name")
 	f.StringVarP(&sender, "from", "f", "", "envelope sender (default: the message's Return-Path, Sender or From)")
-	f.StringVar(&format, "format", "text", "text, or json for one object without the steps")
+	cli.Choice(f, &format, "format", "text, or json for one object without the steps", "text", "json")
 	return cmd
 }
 

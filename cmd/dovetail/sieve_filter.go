@@ -64,16 +64,13 @@ failure, 78 broken configuration.`,
 	f.StringVarP(&o.Default, "default-mailbox", "m", "", "`mailbox` where keep stores (default: where the message is)")
 	f.BoolVar(&o.Send, "send", false, "send what is redirected")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "print messages that are left as they are, too")
-	f.StringVar(&o.format, "format", "text", "text, or json for an object per message and a last one with the totals")
+	cli.Choice(f, &o.format, "format", "text, or json for an object per message and a last one with the totals", "text", "json")
 	f.BoolVar(&o.global, "global", false, "allow what only the site's scripts may use")
 	return cmd
 }
 
 // parse reads the arguments after the flags.
 func (o *filterOptions) parse(args []string) error {
-	if o.format != "text" && o.format != "json" {
-		return fmt.Errorf("flag --format: %q is neither text nor json", o.format)
-	}
 	o.Mailbox = args[1]
 	what, rest := "keep", args[2:]
 	if len(rest) > 0 {

@@ -34,9 +34,6 @@ Exit status: 0, 1 when the script does not compile or ends with an error, 66
 when a file cannot be read, 78 when the configuration is broken.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.format != "text" && o.format != "json" {
-				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", o.format))
-			}
 			c, err := flags.Load()
 			if err != nil {
 				return err
@@ -65,7 +62,7 @@ when a file cannot be read, 78 when the configuration is broken.`,
 	f.StringVarP(&o.user, "user", "u", "", "name of the mail user (default: who calls)")
 	f.StringVarP(&o.sender, "from", "f", "", "envelope sender (default: the message's Return-Path, Sender or From)")
 	f.StringVarP(&o.rcpt, "rcpt", "r", "", "envelope recipient (default: the message's Envelope-To or To)")
-	f.StringVar(&o.format, "format", "text", "text, or json for one object")
+	cli.Choice(f, &o.format, "format", "text, or json for one object", "text", "json")
 	f.BoolVar(&o.trace, "trace", false, "print every step to standard error")
 	f.BoolVar(&o.global, "global", false, "allow what only the site's scripts may use")
 	return cmd

@@ -38,9 +38,6 @@ Exit status: 0 when the address has a user, 67 when it definitely has none, 75
 when that could not be found out, 78 when the configuration is broken.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "text" && format != "json" {
-				return cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", format))
-			}
 			c, err := flags.Load()
 			if err != nil {
 				return err
@@ -61,7 +58,7 @@ when that could not be found out, 78 when the configuration is broken.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text, or json for one object")
+	cli.Choice(cmd.Flags(), &format, "format", "text, or json for one object", "text", "json")
 	return cmd
 }
 

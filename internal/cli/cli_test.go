@@ -60,11 +60,11 @@ func TestFlags(t *testing.T) {
 		return err
 	}}
 	flags.Add(root)
-	args := []string{"-c", file, "-o", "hostname=b", "-o", "lmtp.listen=unix:/z", "-o", "learn.backends=spamd", "--option", "learn.backends=exec"}
+	args := []string{"-c", file, "-o", "hostname=b", "-o", "lmtp.listen=unix:/z", "-o", "learn.backends=spamd", "--option", "learn.backends=bogofilter"}
 	if status := Run(t.Context(), root, args, os.Stdout, os.Stderr); status != 0 {
 		t.Fatal(status)
 	}
-	if c.Hostname != "b" || strings.Join(c.LMTP.Listen, " ") != "unix:/y" || strings.Join(c.Learn.Backends, " ") != "spamd exec" || c.Origin("lmtp.listen") != "flag --listen" {
+	if c.Hostname != "b" || strings.Join(c.LMTP.Listen, " ") != "unix:/y" || strings.Join(c.Learn.Backends, " ") != "spamd bogofilter" || c.Origin("lmtp.listen") != "flag --listen" {
 		t.Errorf("got %+v", c)
 	}
 }
