@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"dovetail/internal/config"
@@ -26,6 +27,7 @@ type course struct {
 	queue   *queue.Queue
 	ledger  learn.Ledger
 	teacher *teach.Teacher
+	rounds  *rounds // nil: no folder is watched
 }
 
 // newCourse reads the configuration and builds everything from it.
@@ -51,18 +53,19 @@ func (d *daemon) build(co *course) error {
 		return err
 	}
 	co.queue, co.ledger, co.teacher = t.Queue, t.Ledger, t.Teacher(co.log)
-	return nil
+	co.rounds, err = newRounds(co.config, t.Users, co.queue, co.log)
+	return err
 }
 
-// run teaches until ctx ends, and forgets what is old.
+// run teaches and watches until ctx ends, and forgets what is old.
 func (co *course) run(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		co.attend(ctx)
-	}()
+	var others sync.WaitGroup
+	others.Go(func() { co.attend(ctx) })
+	if co.rounds != nil {
+		others.Go(func() { co.rounds.run(ctx, co.teacher.Wake) })
+	}
 	co.teacher.Run(ctx)
-	<-done
+	others.Wait()
 }
 
 // attend does what is to be done from time to time.

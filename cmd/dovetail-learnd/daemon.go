@@ -55,10 +55,13 @@ func lock(q *queue.Queue) (unlock func(), err error) {
 	return unlock, err
 }
 
-// once teaches what is in the queue.
+// once looks at what is watched, and teaches what is in the queue.
 func (d *daemon) once(ctx context.Context) error {
 	co := d.current.Load()
 	co.forget(ctx)
+	if co.rounds != nil {
+		co.rounds.round(ctx)
+	}
 	left := co.teacher.Drain(ctx)
 	co.status(nil) //nolint:errcheck // it was told
 	if left > 0 {

@@ -24,8 +24,10 @@ func main() {
 		Long: `Bring lessons from the queue ([learn] queue_dir) to the back ends ([learn]
 backends), and serve the sockets learn-spam and learn-ham, also under the names
 sa-learn-spam.sh and sa-learn-ham.sh, in [learn] socket_dirs for Sieve's pipe and
-execute. SIGTERM ends it: lessons under way are finished or stay in the queue.
-SIGHUP reads the configuration again; while it is broken, all stays as it was.
+execute. With [learn] watch_interval it looks at the folders of all users, too, and
+teaches what came into and left their junk folders. SIGTERM ends it: lessons under
+way are finished or stay in the queue. SIGHUP reads the configuration again; while it
+is broken, all stays as it was.
 
 Exit status: 0 ended by a signal or, with --once, all is taught, 64 wrong usage,
 75 another process drains the queue or, with --once, lessons are left, 78 broken

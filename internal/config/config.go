@@ -137,6 +137,10 @@ type Learn struct {
 	Spamtrap     []string      `toml:"spamtrap" check:"address"` // mail to these addresses is learned as spam
 	SpamtrapUser string        `toml:"spamtrap_user"`            // for this user; empty: for the site
 
+	WatchInterval time.Duration `toml:"watch_interval" min:"0"` // how often learnd looks at all users' folders; 0: never
+	WatchDir      string        `toml:"watch_dir" check:"path"` // what it has seen there
+	WatchFiled    bool          `toml:"watch_filed"`            // teach what was delivered into a junk folder, too
+
 	Builtin Builtin `toml:"builtin"`
 }
 
@@ -218,6 +222,7 @@ func Defaults() *Config {
 			Remember:   365 * 24 * time.Hour,
 			SocketMode: "0666",
 			StatusFile: "/run/dovetail/learnd.status",
+			WatchDir:   "/var/lib/dovetail/watch",
 			MinSize:    1,
 			MaxSize:    10 << 20,
 			Junk:       []string{"Junk", "Junk E-mail", "Spam"},

@@ -181,7 +181,7 @@ func (l *look) give(ctx context.Context, a arrival, accept func(a arrival, m *me
 	if a.record != nil {
 		a.record.hash = shortHash(hash)
 	}
-	a.change.Size = m.Size()
+	a.change.Size = m.VirtualSize()
 	if !accept(a, m, hash) || l.watcher.Rules.Decide(a.change).Class == learn.None {
 		return nil
 	}

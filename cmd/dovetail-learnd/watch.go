@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"dovetail/cmd/internal/handin"
+	"dovetail/internal/cli"
+	"dovetail/internal/config"
+	"dovetail/internal/fsx"
+	"dovetail/internal/mailerr"
+	"dovetail/internal/userdb"
+	"dovetail/learn"
+	"dovetail/learn/queue"
+	"dovetail/learn/watch"
+	"dovetail/maildir"
+)
+
+// rounds looks at the mail of all users from time to time.
+type rounds struct {
+	watcher  *watch.Watcher
+	interval time.Duration
+	users    userdb.Lister
+	resolver *userdb.Resolver
+	stores   func(u *userdb.User, location string) (*maildir.Store, error)
+	log      *slog.Logger
+	told     map[string]string // by user: the last trouble, which is told once
+}
+
+// newRounds builds what [learn] watch_interval asks for, nil for nothing.
+func newRounds(c *config.Config, resolver *userdb.Resolver, q *queue.Queue, log *slog.Logger) (*rounds, error) {
+	if c.Learn.WatchInterval == 0 {
+		return nil, nil
+	}
+	users, ok := resolver.Users.(userdb.Lister)
+	if !ok {
+		e := mailerr.Temp(fmt.Errorf("%s: learn.watch_interval: userdb %s cannot tell who the users are", c.Origin("learn.watch_interval"), c.Userdb.Driver), "Configuration error")
+		e.Exit = mailerr.ExConfig
+		return nil, e
+	}
+	stores, err := cli.Stores(c, maildir.NewCache(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.Learn.WatchDir, 0o700); err != nil {
+		return nil, fmt.Errorf("learn.watch_dir: %w", err)
+	}
+	return &rounds{
+		watcher: &watch.Watcher{
+			States: watch.States{Dir: c.Learn.WatchDir, FS: fsx.OS{}}, Rules: c.Rules(), Filed: c.Learn.WatchFiled, Now: time.Now,
+			Put: func(ctx context.Context, l learn.Lesson, message io.Reader) error {
+				_, err := q.Put(ctx, l, message)
+				return err
+			},
+		},
+		interval: c.Learn.WatchInterval, users: users, resolver: resolver, stores: stores, log: log, told: map[string]string{},
+	}, nil
+}
+
+// run makes rounds until ctx ends. Taught is called when there are new lessons.
+func (r *rounds) run(ctx context.Context, taught func()) {
+	ticker := time.NewTicker(r.interval)
+	defer ticker.Stop()
+	for {
+		if r.round(ctx) > 0 {
+			taught()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// round looks at each user's mail once, one after the other to be no load, and
+// gives the number of lessons.
+func (r *rounds) round(ctx context.Context) (lessons int) {
+	for name, err := range r.users.List(ctx, "*") {
+		if ctx.Err() != nil {
+			return lessons
+		}
+		var report *watch.Report
+		if err == nil {
+			report, err = r.look(ctx, name)
+		}
+		if err != nil {
+			r.trouble(ctx, name, err)
+			continue
+		}
+		r.trouble(ctx, name, errors.Join(report.Warnings...))
+		r.log.Debug("looked at folders", "user", name, "first", report.First, "lessons", len(report.Lessons), "filed", report.Filed)
+		lessons += len(report.Lessons)
+	}
+	return lessons
+}
+
+func (r *rounds) look(ctx context.Context, name string) (*watch.Report, error) {
+	rcpt, err := r.resolver.ResolveUser(ctx, name)
+	if mailerr.IsPermanent(err) {
+		return &watch.Report{}, nil // one who gets no mail
+	}
+	if err != nil {
+		return nil, err
+	}
+	u := rcpt.User
+	store, err := r.stores(u, rcpt.Location)
+	if err != nil {
+		return nil, err
+	}
+	mail := watch.Mail{User: u.Name, Store: store, Do: fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}.Do}
+	if err := mail.Do(func() error { mail.Off = handin.SwitchedOff(u.Home); return nil }); err != nil {
+		return nil, err
+	}
+	return r.watcher.Look(ctx, mail)
+}
+
+// trouble tells what is wrong with a user's mail, once.
+func (r *rounds) trouble(ctx context.Context, name string, err error) {
+	if err == nil {
+		delete(r.told, name)
+		return
+	}
+	if ctx.Err() == nil && r.told[name] != err.Error() {
+		r.told[name] = err.Error()
+		r.log.Warn("watching folders", "user", name, "error", err)
+	}
+}
