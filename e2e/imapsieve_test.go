@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,11 +31,11 @@ var dovecots = []struct {
 
 // taught is a machine where Dovecot tells dovetail what users move.
 type taught struct {
-	t      *testing.T
-	dir    string
-	config string // dovetail's
-	queue  *queue.Queue
-	extra  string // of dovetail's configuration
+	t        *testing.T
+	dir      string
+	config   string // dovetail's
+	location string // of mail; empty: plainLocation
+	queue    *queue.Queue
 }
 
 // newTaught puts the programs and a queue for users of several uids into a folder.
@@ -96,7 +97,7 @@ func (m *taught) pieces(conf string) string {
 // here puts the test's folders in place of those of an installation.
 func (m *taught) here(conf string) string {
 	return strings.NewReplacer("/etc/dovecot/imapsieve", m.dir+"/imapsieve", "/usr/local/lib/dovecot", m.dir+"/bin",
-		"/run/dovetail/learn", m.dir+"/sockets").Replace(conf)
+		"= ../dovetail/learn", "= ../../"+filepath.Base(m.dir)+"/sockets").Replace(conf) // base_dir is a folder beside it
 }
 
 // lessons empties the queue and gives its lessons, a line for each.
@@ -141,12 +142,13 @@ func (c client) check(err error) {
 // append stores a message that came some time ago.
 func (c client) append(box, subject string) {
 	c.t.Helper()
-	text := "From: a@example.net\r\nTo: user1@example.org\r\nSubject: " + subject + "\r\n\r\nThe text of " + subject + "\r\n"
-	c.appendText(box, text)
+	c.appendText(box, subject, "From: a@example.net\r\nTo: user1@example.org\r\nSubject: "+subject+"\r\n\r\nThe text of "+subject+"\r\n")
 }
 
-func (c client) appendText(box, text string) {
+// appendText stores a message that find finds by its name.
+func (c client) appendText(box, name, text string) {
 	c.t.Helper()
+	text = nameField + ": " + name + "\r\n" + text
 	cmd := c.Append(box, int64(len(text)), &imap.AppendOptions{Time: time.Now().Add(-3 * time.Hour)})
 	_, err := cmd.Write([]byte(text))
 	c.check(err)
@@ -155,41 +157,45 @@ func (c client) appendText(box, text string) {
 	c.check(err)
 }
 
-// find selects a mailbox and gives the message with a subject.
-func (c client) find(box, subject string) imap.NumSet {
+// nameField holds the names of messages.
+const nameField = "X-Test"
+
+// search selects a mailbox and looks for the messages of a name.
+func (c client) search(box, name string) *imap.SearchData {
 	c.t.Helper()
 	_, err := c.Select(box, nil).Wait()
 	c.check(err)
-	criteria := &imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: "Subject", Value: subject}}}
-	found, err := c.UIDSearch(criteria, nil).Wait()
+	found, err := c.UIDSearch(&imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: nameField, Value: name}}}, nil).Wait()
 	c.check(err)
-	if found.All == nil || len(found.AllUIDs()) == 0 {
-		c.t.Fatalf("no message %q in %s", subject, box)
+	return found
+}
+
+// find gives the messages of a name in a mailbox, which must be there.
+func (c client) find(box, name string) imap.NumSet {
+	c.t.Helper()
+	found := c.search(box, name)
+	if len(found.AllUIDs()) == 0 {
+		c.t.Fatalf("no message %q in %s", name, box)
 	}
 	return found.All
 }
 
-func (c client) copy(box, subject, to string) {
+func (c client) copy(box, name, to string) {
 	c.t.Helper()
-	_, err := c.Copy(c.find(box, subject), to).Wait()
+	_, err := c.Copy(c.find(box, name), to).Wait()
 	c.check(err)
 }
 
-func (c client) move(box, subject, to string) {
+func (c client) move(box, name, to string) {
 	c.t.Helper()
-	_, err := c.Move(c.find(box, subject), to).Wait()
+	_, err := c.Move(c.find(box, name), to).Wait()
 	c.check(err)
 }
 
-// count gives the number of messages with a subject in a mailbox.
-func (c client) count(box, subject string) int {
+// count gives the number of messages of a name in a mailbox.
+func (c client) count(box, name string) int {
 	c.t.Helper()
-	_, err := c.Select(box, nil).Wait()
-	c.check(err)
-	criteria := &imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: "Subject", Value: subject}}}
-	found, err := c.UIDSearch(criteria, nil).Wait()
-	c.check(err)
-	return len(found.AllUIDs())
+	return len(c.search(box, name).AllUIDs())
 }
 
 var folders = []string{"Spam", "Junk", "Trash", "Sent", "Entwürfe und mehr"}
@@ -243,11 +249,14 @@ func TestImapsieve(t *testing.T) {
 			m.check(os.Rename(m.dir+"/queue", m.dir+"/away"))
 			c.move("INBOX", "three", "Spam")
 			m.check(os.Rename(m.dir+"/away", m.dir+"/queue"))
-			for _, name := range []string{"learn-spam", "learn-ham"} {
-				m.program(name, "exit 1")
-			}
+			expect("no queue")
+			// A socket that nobody listens at any more.
+			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: m.dir + "/sockets/learn-spam"})
+			m.check(err)
+			l.SetUnlinkOnClose(false)
+			m.check(l.Close())
 			c.move("INBOX", "four", "Spam")
-			expect("the first program fails", `user1 spam four COPY "INBOX" "Spam"`)
+			expect("nobody at the socket", `user1 spam four COPY "INBOX" "Spam"`)
 			m.check(os.RemoveAll(m.dir + "/bin"))
 			c.move("Spam", "four", "INBOX")
 			if c.count("Spam", "three") != 1 || c.count("INBOX", "three") != 0 || c.count("INBOX", "four") != 1 {

@@ -1,6 +1,7 @@
 # A message came into a junk folder by COPY, MOVE or APPEND: it is spam, unless
 # dovetail's [learn] leaves it out.
-require ["imapsieve", "vnd.dovecot.imapsieve", "environment", "variables", "vnd.dovecot.execute"];
+require ["imapsieve", "vnd.dovecot.imapsieve", "environment", "variables", "vnd.dovecot.execute",
+  "vnd.dovecot.pipe", "copy"];
 
 if environment :matches "imap.user" "*" { set "user" "${1}"; }
 if environment :matches "imap.cause" "*" { set "cause" "${1}"; }
@@ -11,8 +12,8 @@ if environment :matches "vnd.dovecot.mailbox-from" "*" { set "from" "${1}"; }
 if string :is "${cause}" "APPEND" { set "from" ""; }
 elsif string :comparator "i;octet" :is "${from}" "${to}" { stop; }
 
-# A program that fails here fails neither the script nor what the client does. The
-# second name is that of the program itself, should nobody answer at the socket.
+# dovetail-learnd takes it by execute, which looks for its socket first; the program
+# does by pipe, should nobody answer there. Neither fails what the client does.
 if not execute :pipe "learn-spam" ["--cause=${cause}", "--from=${from}", "--to=${to}", "--", "${user}"] {
-  execute :pipe "sa-learn-spam.sh" ["--cause=${cause}", "--from=${from}", "--to=${to}", "--", "${user}"];
+  pipe :copy :try "learn-spam" ["--cause=${cause}", "--from=${from}", "--to=${to}", "--", "${user}"];
 }

@@ -1,0 +1,150 @@
+package e2e
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"dovetail/internal/peer"
+	"dovetail/internal/peer/corpus"
+)
+
+// learnd is a running dovetail-learnd.
+type learnd struct {
+	*taught
+	process *peer.Process
+	log     string
+}
+
+// learnd starts dovetail-learnd for the users of a Dovecot. More is added to its
+// configuration's table [learn].
+func (m *taught) learnd(d *peer.Dovecot, more string) *learnd {
+	m.t.Helper()
+	m.write(fmt.Sprintf(`status_file = "%[1]s/status"
+%[2]s
+[userdb]
+driver = "passwd-file"
+path = "%[3]s/users"
+[mail]
+mail_location = %[4]q
+[state]
+url = "sqlite:%[1]s/state.db"
+`, m.dir, more, d.Dir, cmp.Or(m.location, plainLocation)))
+	l := &learnd{taught: m, log: filepath.Join(m.dir, "learnd.log")}
+	l.start()
+	return l
+}
+
+func (l *learnd) start() {
+	l.t.Helper()
+	l.process = peer.StartProcess(l.t, l.log, binary("dovetail-learnd"), "-c", l.config)
+	before := strings.Count(l.process.Output(l.t), "msg=ready")
+	l.process.WaitReady(l.t, func() error {
+		if strings.Count(l.process.Output(l.t), "msg=ready") <= before {
+			return fmt.Errorf("not ready")
+		}
+		return nil
+	})
+}
+
+// eventually waits until got gives want.
+func (l *learnd) eventually(what string, want string, got func() string) {
+	l.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		now := got()
+		if now == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s: %s, want %s\n%s", what, now, want, l.process.Output(l.t))
+		}
+	}
+}
+
+// From an IMAP client over Dovecot, its sockets or programs, the queue and learnd
+// to rspamd: its counts and its verdicts are those of what the user did.
+func TestImapsieveToRspamd(t *testing.T) {
+	for i, v := range dovecots {
+		sockets := i == 1
+		t.Run(fmt.Sprintf("%s, sockets %t", v.name, sockets), func(t *testing.T) {
+			peer.Need(t, peer.Root, peer.RspamdRedis)
+			m := newTaught(t)
+			d := v.start(t, peer.DovecotOptions{Users: peer.OwnUIDs(2), Mailboxes: quoted(folders), Extra: m.pieces(v.conf)})
+			r := peer.StartRspamd(t, peer.RspamdOptions{PerUser: true})
+			more := m.rspamd(r)
+			if sockets {
+				more += fmt.Sprintf("socket_dirs = [%q]\n", m.dir+"/sockets")
+				m.check(os.RemoveAll(m.dir + "/bin")) // no program is needed
+			}
+			moves(t, m.learnd(d, more), d, r)
+		})
+	}
+}
+
+// rspamd gives the lines of [learn] for a rspamd.
+func (m *taught) rspamd(r *peer.Rspamd) string {
+	m.t.Helper()
+	m.check(os.WriteFile(m.dir+"/password", []byte(peer.Password+"\n"), 0o600))
+	return fmt.Sprintf("backends = [\"rspamd\"]\nrspamd = { url = \"http://%s\", password_file = \"%s/password\" }\n", r.Addr, m.dir)
+}
+
+func moves(t *testing.T, l *learnd, d *peer.Dovecot, r *peer.Rspamd) {
+	c, mail := newClient(t, d, "user1"), corpus.New(7)
+	counts := func(want string) {
+		t.Helper()
+		l.eventually("spam and ham that rspamd has learned", want, func() string {
+			spam, ham := r.Counts("user1")
+			return fmt.Sprint(spam, ham)
+		})
+	}
+	for i := range 3 {
+		c.appendText("INBOX", fmt.Sprint("spam", i), string(mail.Spam(i)))
+		c.move("INBOX", fmt.Sprint("spam", i), "Spam")
+	}
+	counts("3 0")
+	for i := range 3 {
+		c.appendText("Spam", fmt.Sprint("ham", i), string(mail.Ham(i)))
+	}
+	counts("6 0")
+	for i := range 3 {
+		c.move("Spam", fmt.Sprint("ham", i), "INBOX")
+	}
+	counts("3 3")
+	for class, message := range map[string][]byte{"spam": mail.Spam(20), "ham": mail.Ham(20)} {
+		if got := r.Verdict("user1", message); got != class {
+			t.Errorf("%s is %q for rspamd", class, got)
+		}
+	}
+
+	// What is known, and what goes to the trash, is not sent.
+	lessons := r.Learned()
+	c.copy("Spam", "spam0", "Spam")
+	c.copy("Spam", "spam0", "INBOX")
+	counts("2 4")
+	c.move("INBOX", "spam0", "Spam")
+	counts("3 3")
+	c.copy("Spam", "spam1", "Trash")
+	c.move("Spam", "spam2", "Trash")
+	c.appendText("Spam", "spam1 again", string(mail.Spam(30)))
+	counts("4 3") // of the last one alone, and what was before it is through
+	if n := r.Learned() - lessons; n != 3 {
+		t.Errorf("rspamd got %d lessons, want 3\n%s", n, l.process.Output(t))
+	}
+
+	// While rspamd is down the client does not notice.
+	r.Stop()
+	c.appendText("INBOX", "late", string(mail.Spam(31)))
+	c.move("INBOX", "late", "Spam")
+	if c.count("Spam", "late") != 1 || c.count("INBOX", "late") != 0 {
+		t.Error("the move was not done")
+	}
+	r.Start()
+	counts("5 3")
+	if spam, ham := r.Counts("user2"); spam+ham > 0 {
+		t.Errorf("learned for another user: %d, %d", spam, ham)
+	}
+}
