@@ -4,15 +4,15 @@ import "time"
 
 // Builtin is our own classifier, which learns and can score at delivery.
 type Builtin struct {
-	Path        string        `toml:"path" check:"path"`
+	Path        string        `toml:"path" check:"path"`                 // database, for all users
 	MinLessons  int           `toml:"min_lessons" min:"1" max:"1000000"` // of each class before anything is scored
 	SpamPercent int           `toml:"spam_percent" min:"1" max:"100"`    // scores from here on are spam
 	HamPercent  int           `toml:"ham_percent" min:"0"`               // scores up to here are ham
 	Lifetime    time.Duration `toml:"lifetime" min:"86400000000000"`     // of lessons
 
-	Score        bool          `toml:"score"`                       // each message at its delivery
-	ScoreHeader  string        `toml:"score_header" check:"xfield"` // the field that tells the score
-	ScoreTimeout time.Duration `toml:"score_timeout" min:"1000000" max:"10000000000"`
+	Score        bool          `toml:"score"`                                         // each message at its delivery
+	ScoreHeader  string        `toml:"score_header" check:"xfield"`                   // the field that tells the score
+	ScoreTimeout time.Duration `toml:"score_timeout" min:"1000000" max:"10000000000"` // for scoring one message; then it is delivered unscored
 }
 
 var builtinDefaults = Builtin{

@@ -42,46 +42,46 @@ type Config struct {
 
 // Mail says how mail is stored.
 type Mail struct {
-	Location              string        `toml:"mail_location" check:"location"`
-	Autocreate            bool          `toml:"lda_mailbox_autocreate"`
-	Autosubscribe         bool          `toml:"lda_mailbox_autosubscribe"`
+	Location              string        `toml:"mail_location" check:"location"`                  // Dovecot's mail_location: maildir:PATH with LAYOUT=, INBOX=, CONTROL= and so on
+	Autocreate            bool          `toml:"lda_mailbox_autocreate"`                          // make folders that do not exist
+	Autosubscribe         bool          `toml:"lda_mailbox_autosubscribe"`                       // subscribe to folders that are made
 	OriginalRecipientHead string        `toml:"lda_original_recipient_header" check:"fieldname"` // where dovetail-lda finds the original recipient
-	CopyWithHardlinks     bool          `toml:"maildir_copy_with_hardlinks"`
+	CopyWithHardlinks     bool          `toml:"maildir_copy_with_hardlinks"`                     // one file for several recipients, or folders, of one uid
 	Fsync                 string        `toml:"mail_fsync" oneof:"optimized always never"`
 	MaxLockTimeout        time.Duration `toml:"mail_max_lock_timeout" max:"3600000000000"` // 0: Dovecot's own two minutes
-	QuotaRules            []string      `toml:"quota_rule" check:"quota"`
-	QuotaGrace            string        `toml:"quota_grace" check:"grace"` // by which the last message may exceed the limit
-	QuotaFullTempfail     bool          `toml:"quota_full_tempfail"`
-	Separator             string        `toml:"separator" check:"separator"`            // of folder names; empty: the layout's own
-	Prefix                string        `toml:"prefix"`                                 // of the namespace, e.g. "INBOX."
-	SpecialUse            []string      `toml:"special_use" check:"specialuse"`         // MAILBOX=FLAG, for Sieve's special-use
-	AttributeDict         string        `toml:"mail_attribute_dict" check:"attributes"` // file:PATH, where Dovecot keeps annotations
-	FirstValidUID         uint32        `toml:"first_valid_uid"`
-	LastValidUID          uint32        `toml:"last_valid_uid"` // 0: no limit
+	QuotaRules            []string      `toml:"quota_rule" check:"quota"`                  // of the driver maildir: *:storage=1G, Trash:storage=+100M, Spam:ignore
+	QuotaGrace            string        `toml:"quota_grace" check:"grace"`                 // by which the last message may exceed the limit
+	QuotaFullTempfail     bool          `toml:"quota_full_tempfail"`                       // defer instead of refusing when the quota is full
+	Separator             string        `toml:"separator" check:"separator"`               // of folder names; empty: the layout's own
+	Prefix                string        `toml:"prefix"`                                    // of the namespace, e.g. "INBOX."
+	SpecialUse            []string      `toml:"special_use" check:"specialuse"`            // MAILBOX=FLAG, for Sieve's special-use
+	AttributeDict         string        `toml:"mail_attribute_dict" check:"attributes"`    // file:PATH, where Dovecot keeps annotations
+	FirstValidUID         uint32        `toml:"first_valid_uid"`                           // users with lower uids get no mail
+	LastValidUID          uint32        `toml:"last_valid_uid"`                            // 0: no limit
 }
 
 // LMTP says how dovetail-lmtpd serves.
 type LMTP struct {
-	Listen               []string `toml:"listen" check:"listen"`
-	SocketMode           string   `toml:"socket_mode" check:"mode"` // of UNIX sockets
-	SocketUser           string   `toml:"socket_user"`
-	SocketGroup          string   `toml:"socket_group"`
-	SaveToDetailMailbox  bool     `toml:"lmtp_save_to_detail_mailbox"`
-	RcptCheckQuota       bool     `toml:"lmtp_rcpt_check_quota"`
-	AddReceivedHeader    bool     `toml:"lmtp_add_received_header"`
+	Listen               []string `toml:"listen" check:"listen"`       // unix:PATH or tcp:HOST:PORT
+	SocketMode           string   `toml:"socket_mode" check:"mode"`    // of UNIX sockets
+	SocketUser           string   `toml:"socket_user"`                 // owner of UNIX sockets; empty: the process's
+	SocketGroup          string   `toml:"socket_group"`                // their group; empty: the process's
+	SaveToDetailMailbox  bool     `toml:"lmtp_save_to_detail_mailbox"` // user+box is stored in the folder box
+	RcptCheckQuota       bool     `toml:"lmtp_rcpt_check_quota"`       // refuse at RCPT when the quota is full
+	AddReceivedHeader    bool     `toml:"lmtp_add_received_header"`    // add a Received field
 	HdrDeliveryAddress   string   `toml:"lmtp_hdr_delivery_address" oneof:"final original none"`
 	UserConcurrencyLimit int      `toml:"lmtp_user_concurrency_limit" min:"0" max:"100000"` // 0: none
 	TrustedNetworks      []string `toml:"login_trusted_networks" check:"network"`           // who may send XCLIENT
-	SSLCert              string   `toml:"ssl_cert"`
-	SSLKey               string   `toml:"ssl_key"`
+	SSLCert              string   `toml:"ssl_cert"`                                         // file with the certificate for STARTTLS; empty: no STARTTLS
+	SSLKey               string   `toml:"ssl_key"`                                          // file with its key
 
-	MessageSizeLimit int64         `toml:"message_size_limit" kind:"size" min:"0"` // 0: none
-	RecipientLimit   int           `toml:"recipient_limit" min:"1" max:"100000"`   // of one transaction
-	SessionLimit     int           `toml:"session_limit" min:"1" max:"100000"`
-	CommandTimeout   time.Duration `toml:"command_timeout" min:"1000000000"`
-	DataTimeout      time.Duration `toml:"data_timeout" min:"1000000000"`
-	WriteTimeout     time.Duration `toml:"write_timeout" min:"1000000000"`
-	ShutdownTimeout  time.Duration `toml:"shutdown_timeout" min:"0"`
+	MessageSizeLimit int64         `toml:"message_size_limit" kind:"size" min:"0"`               // 0: none
+	RecipientLimit   int           `toml:"recipient_limit" min:"1" max:"100000"`                 // of one transaction
+	SessionLimit     int           `toml:"session_limit" min:"1" max:"100000"`                   // sessions at once
+	CommandTimeout   time.Duration `toml:"command_timeout" min:"1000000000"`                     // for the next command
+	DataTimeout      time.Duration `toml:"data_timeout" min:"1000000000"`                        // for the next piece of a message
+	WriteTimeout     time.Duration `toml:"write_timeout" min:"1000000000"`                       // for the client to take a reply
+	ShutdownTimeout  time.Duration `toml:"shutdown_timeout" min:"0"`                             // for deliveries under way at the end
 	SpoolDir         string        `toml:"spool_dir" check:"path"`                               // empty: the system's temporary folder
 	SpoolMemory      int64         `toml:"spool_memory" kind:"size" min:"4096" max:"1073741824"` // of a message, beyond it a file
 }
@@ -89,32 +89,32 @@ type LMTP struct {
 // Userdb says who the users are.
 type Userdb struct {
 	Driver         string        `toml:"driver" oneof:"static passwd passwd-file dovecot sql"`
-	UID            string        `toml:"uid" check:"uid"`
-	GID            string        `toml:"gid" check:"gid"`
-	Home           string        `toml:"home" check:"template"`
-	Mail           string        `toml:"mail" check:"location"`
-	Users          []string      `toml:"users"`
-	Path           string        `toml:"path" check:"template"`
-	UsernameFormat string        `toml:"username_format" check:"template"`
-	Socket         string        `toml:"socket" check:"path"`
-	Timeout        time.Duration `toml:"timeout" min:"1000000"`
-	URL            string        `toml:"url"`
-	Query          string        `toml:"query"`
+	UID            string        `toml:"uid" check:"uid"`                  // driver static: number or name, with variables
+	GID            string        `toml:"gid" check:"gid"`                  // driver static
+	Home           string        `toml:"home" check:"template"`            // driver static: template such as /srv/mail/%d/%n
+	Mail           string        `toml:"mail" check:"location"`            // mail_location of all users; empty: that of [mail]
+	Users          []string      `toml:"users"`                            // driver static: all users there are; empty: every name is one
+	Path           string        `toml:"path" check:"template"`            // driver passwd-file: the file
+	UsernameFormat string        `toml:"username_format" check:"template"` // driver passwd-file: the name to look for
+	Socket         string        `toml:"socket" check:"path"`              // driver dovecot: Dovecot's auth-userdb socket
+	Timeout        time.Duration `toml:"timeout" min:"1000000"`            // driver dovecot: for an answer
+	URL            string        `toml:"url"`                              // driver sql, which does not exist yet
+	Query          string        `toml:"query"`                            // driver sql
 }
 
 // Submission says how mail leaves.
 type Submission struct {
-	Host     string        `toml:"host" check:"hostport"` // SMTP server; when empty Sendmail is used
-	Sendmail string        `toml:"sendmail" check:"path"`
-	DSN      bool          `toml:"sendmail_dsn"` // it has Sendmail's -N and -R, or Postfix's -N; Exim has not
-	Timeout  time.Duration `toml:"timeout" min:"1000000000"`
+	Host     string        `toml:"host" check:"hostport"`    // SMTP server; when empty Sendmail is used
+	Sendmail string        `toml:"sendmail" check:"path"`    // program
+	DSN      bool          `toml:"sendmail_dsn"`             // it has Sendmail's -N and -R, or Postfix's -N; Exim has not
+	Timeout  time.Duration `toml:"timeout" min:"1000000000"` // for each step of SMTP, and for the program
 }
 
 // Learn says which classifiers learn.
 type Learn struct {
 	Backends []string `toml:"backends" oneof:"rspamd spamd bogofilter exec builtin"`
-	QueueDir string   `toml:"queue_dir" check:"path"` // where lessons wait
-	MinSize  int64    `toml:"min_size" kind:"size" min:"0"`
+	QueueDir string   `toml:"queue_dir" check:"path"`                           // where lessons wait
+	MinSize  int64    `toml:"min_size" kind:"size" min:"0"`                     // smaller messages are left out
 	MaxSize  int64    `toml:"max_size" kind:"size" min:"1024" max:"1073741824"` // larger messages are left out
 	Junk     []string `toml:"junk"`                                             // names of folders; special_use adds to each of the three
 	Trash    []string `toml:"trash"`                                            // what goes there teaches nothing
@@ -130,12 +130,12 @@ type Learn struct {
 	MaxAge       time.Duration `toml:"queue_max_age" min:"60000000000"`      // a lesson that could not be taught for so long is given up
 	Remember     time.Duration `toml:"ledger_max_age" min:"604800000000000"` // what was taught is known for so long
 	SocketDirs   []string      `toml:"socket_dirs" check:"socketdir"`        // for the sockets that Sieve's pipe and execute know
-	SocketMode   string        `toml:"socket_mode" check:"mode"`
-	SocketUser   string        `toml:"socket_user"`
-	SocketGroup  string        `toml:"socket_group"`
-	StatusFile   string        `toml:"status_file" check:"path"` // empty: none
-	Spamtrap     []string      `toml:"spamtrap" check:"address"` // mail to these addresses is learned as spam
-	SpamtrapUser string        `toml:"spamtrap_user"`            // for this user; empty: for the site
+	SocketMode   string        `toml:"socket_mode" check:"mode"`             // of the sockets in socket_dirs
+	SocketUser   string        `toml:"socket_user"`                          // their owner; empty: the process's
+	SocketGroup  string        `toml:"socket_group"`                         // their group; empty: the process's
+	StatusFile   string        `toml:"status_file" check:"path"`             // empty: none
+	Spamtrap     []string      `toml:"spamtrap" check:"address"`             // mail to these addresses is learned as spam
+	SpamtrapUser string        `toml:"spamtrap_user"`                        // for this user; empty: for the site
 
 	WatchInterval time.Duration `toml:"watch_interval" min:"0"` // how often learnd looks at all users' folders; 0: never
 	WatchDir      string        `toml:"watch_dir" check:"path"` // what it has seen there
@@ -146,9 +146,9 @@ type Learn struct {
 
 // Expire is one rule of what is expunged.
 type Expire struct {
-	Name      string   `toml:"name"`
-	Mailboxes []string `toml:"mailboxes"`
-	Query     string   `toml:"query"`
+	Name      string   `toml:"name"`      // for reports
+	Mailboxes []string `toml:"mailboxes"` // names, with * and %
+	Query     string   `toml:"query"`     // in the words of doveadm search
 }
 
 // State says where vacation, duplicate and the learn ledger are remembered.

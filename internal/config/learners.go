@@ -17,9 +17,9 @@ import (
 
 // Rspamd says where rspamd's controller is.
 type Rspamd struct {
-	URL          string        `toml:"url" check:"controller"` // http://HOST:PORT or unix:PATH
-	Password     string        `toml:"password" secret:"yes"`
-	PasswordFile string        `toml:"password_file" check:"path"`
+	URL          string        `toml:"url" check:"controller"`       // http://HOST:PORT or unix:PATH
+	Password     string        `toml:"password" secret:"yes"`        // enable_password where rspamd has one, else password
+	PasswordFile string        `toml:"password_file" check:"path"`   // file with the password in its first line
 	DeliverTo    string        `toml:"deliver_to" check:"template"`  // the user, for per_user Bayes; empty: not sent
 	Classifier   string        `toml:"classifier"`                   // empty: rspamd's choice
 	Connections  int           `toml:"connections" min:"1" max:"64"` // at once, for lessons of one user
@@ -36,15 +36,15 @@ type Spamd struct {
 
 // Bogofilter says how bogofilter is run.
 type Bogofilter struct {
-	Program   string        `toml:"program" check:"path"`
+	Program   string        `toml:"program" check:"path"`       // bogofilter itself
 	Directory string        `toml:"directory" check:"homepath"` // of a user's database
 	Timeout   time.Duration `toml:"timeout" min:"100000000"`    // for one run
 }
 
 // Exec names the programs that teach a message on standard input.
 type Exec struct {
-	Spam    []string      `toml:"spam"` // a program and its arguments
-	Ham     []string      `toml:"ham"`
+	Spam    []string      `toml:"spam"`                    // a program and its arguments
+	Ham     []string      `toml:"ham"`                     // the same for ham
 	Timeout time.Duration `toml:"timeout" min:"100000000"` // for one message
 }
 

@@ -13,27 +13,27 @@ import (
 
 // Sieve says which scripts run and what they may do.
 type Sieve struct {
-	Enabled              bool          `toml:"sieve_enabled"`
-	Script               string        `toml:"sieve" check:"script"` // the user's; Dovecot's form: [file:]PATH[;active=PATH]
-	Default              string        `toml:"sieve_default" check:"script"`
-	Before               []string      `toml:"sieve_before" check:"script"` // sieve_before2 and so on follow
-	After                []string      `toml:"sieve_after" check:"script"`
-	Discard              string        `toml:"sieve_discard" check:"script"`
-	Extensions           string        `toml:"sieve_extensions"`
-	GlobalExtensions     string        `toml:"sieve_global_extensions"`
-	UserEmail            string        `toml:"sieve_user_email" check:"address"`
-	MaxScriptSize        int64         `toml:"sieve_max_script_size" kind:"size" min:"0"` // 0: none
-	MaxActions           int           `toml:"sieve_max_actions" min:"0"`                 // 0: none
-	MaxRedirects         int           `toml:"sieve_max_redirects" min:"0"`               // 0: redirect is forbidden
-	MaxCPUTime           time.Duration `toml:"sieve_max_cpu_time" min:"0"`                // 0: none
-	RedirectEnvelopeFrom string        `toml:"sieve_redirect_envelope_from" check:"source"`
-	RedirectOnce         time.Duration `toml:"sieve_redirect_duplicate_period" min:"0"` // 0: redirects are not remembered
-	PipeBinDir           string        `toml:"sieve_pipe_bin_dir" check:"path"`
-	FilterBinDir         string        `toml:"sieve_filter_bin_dir" check:"path"`
-	ExecuteBinDir        string        `toml:"sieve_execute_bin_dir" check:"path"`
-	PipeExecTimeout      time.Duration `toml:"sieve_pipe_exec_timeout" min:"0"` // 0: none
-	FilterExecTimeout    time.Duration `toml:"sieve_filter_exec_timeout" min:"0"`
-	ExecuteExecTimeout   time.Duration `toml:"sieve_execute_exec_timeout" min:"0"`
+	Enabled              bool          `toml:"sieve_enabled"`                               // run scripts at all
+	Script               string        `toml:"sieve" check:"script"`                        // the user's; Dovecot's form: [file:]PATH[;active=PATH]
+	Default              string        `toml:"sieve_default" check:"script"`                // script of users who have none
+	Before               []string      `toml:"sieve_before" check:"script"`                 // sieve_before2 and so on follow
+	After                []string      `toml:"sieve_after" check:"script"`                  // scripts after the user's
+	Discard              string        `toml:"sieve_discard" check:"script"`                // script for messages that are about to be discarded
+	Extensions           string        `toml:"sieve_extensions"`                            // for users' scripts: a list, or +NAME and -NAME to change the usual ones
+	GlobalExtensions     string        `toml:"sieve_global_extensions"`                     // further ones for the site's scripts
+	UserEmail            string        `toml:"sieve_user_email" check:"address"`            // the user's address, where the name is none
+	MaxScriptSize        int64         `toml:"sieve_max_script_size" kind:"size" min:"0"`   // 0: none
+	MaxActions           int           `toml:"sieve_max_actions" min:"0"`                   // 0: none
+	MaxRedirects         int           `toml:"sieve_max_redirects" min:"0"`                 // 0: redirect is forbidden
+	MaxCPUTime           time.Duration `toml:"sieve_max_cpu_time" min:"0"`                  // 0: none
+	RedirectEnvelopeFrom string        `toml:"sieve_redirect_envelope_from" check:"source"` // sender, recipient, orig_recipient, user_email, postmaster or <ADDRESS>
+	RedirectOnce         time.Duration `toml:"sieve_redirect_duplicate_period" min:"0"`     // 0: redirects are not remembered
+	PipeBinDir           string        `toml:"sieve_pipe_bin_dir" check:"path"`             // programs of pipe
+	FilterBinDir         string        `toml:"sieve_filter_bin_dir" check:"path"`           // programs of filter
+	ExecuteBinDir        string        `toml:"sieve_execute_bin_dir" check:"path"`          // programs of execute
+	PipeExecTimeout      time.Duration `toml:"sieve_pipe_exec_timeout" min:"0"`             // 0: none
+	FilterExecTimeout    time.Duration `toml:"sieve_filter_exec_timeout" min:"0"`           // for a program of filter
+	ExecuteExecTimeout   time.Duration `toml:"sieve_execute_exec_timeout" min:"0"`          // for a program of execute
 	PipeInputEOL         string        `toml:"sieve_pipe_input_eol" oneof:"crlf lf"`
 	FilterInputEOL       string        `toml:"sieve_filter_input_eol" oneof:"crlf lf"`
 	ExecuteInputEOL      string        `toml:"sieve_execute_input_eol" oneof:"crlf lf"`
