@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,7 +21,10 @@ import (
 	"time"
 
 	"dovetail/internal/fsx"
+	"dovetail/internal/mailerr"
+	"dovetail/internal/peer"
 	"dovetail/learn"
+	"dovetail/learn/builtin"
 	"dovetail/learn/queue"
 )
 
@@ -83,12 +87,29 @@ func subjectOf(text string) string {
 
 func newSchool(t *testing.T, learnMore string) *school {
 	t.Helper()
-	s := &school{t: t, dir: t.TempDir(), rspamd: newPupil(t)}
+	peer.Need(t, peer.Root, peer.Bogofilter)
+	s := &school{t: t, dir: peer.Dir(t), rspamd: newPupil(t)}
 	err := queue.Make(filepath.Join(s.dir, "queue"), queue.ModeShared)
 	if err == nil {
 		s.queue, err = queue.Open(filepath.Join(s.dir, "queue"), fsx.OS{})
 	}
 	if err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]os.FileMode{"bogofilter": 0o777, "notes": 0o666} {
+		path := filepath.Join(s.dir, name)
+		if name == "bogofilter" {
+			err = os.Mkdir(path, mode)
+		} else {
+			err = os.WriteFile(path, nil, mode)
+		}
+		if err = errors.Join(err, os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The program of the back end exec: one line for each message, in one write.
+	note := fmt.Sprintf("#!/bin/sh\nread -r subject; read -r subject; cat >/dev/null\necho \"$1 ${subject#Subject: }\" >>%s/notes\n", s.dir)
+	if err := os.WriteFile(filepath.Join(s.dir, "note"), []byte(note), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	s.configure(s.rspamd.URL, learnMore)
@@ -111,11 +132,14 @@ home = "%[1]s/home/%%n"
 [state]
 url = "sqlite:%[1]s/state.db"
 [learn]
-backends = ["rspamd"]
+backends = ["builtin", "rspamd", "bogofilter", "exec"]
 queue_dir = "%[1]s/queue"
 queue_interval = "10ms"
 status_file = "%[1]s/status"
 rspamd.url = "%[2]s"
+builtin.path = "%[1]s/learn.db"
+bogofilter.directory = "%[1]s/bogofilter/%%u"
+exec = { spam = ["%[1]s/note", "spam"], ham = ["%[1]s/note", "ham"] }
 %[3]s
 `, s.dir, url, learnMore)
 	if err := os.WriteFile(s.config(), []byte(text), 0o644); err != nil {
@@ -183,6 +207,50 @@ func (s *school) queued() int {
 		s.t.Fatal(err)
 	}
 	return len(ids)
+}
+
+// builtin tells how many messages our own classifier knows in each class.
+func (s *school) builtin() (spam, ham int) {
+	s.t.Helper()
+	c, err := builtin.Open(builtin.Options{Path: filepath.Join(s.dir, "learn.db")})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close()
+	all, err := c.Stats(s.t.Context())
+	if err != nil || len(all) == 0 || all[0].User != "" {
+		s.t.Fatalf("%v, %v", all, err)
+	}
+	return int(all[0].Spam), int(all[0].Ham)
+}
+
+// bogofilter tells how many messages the users' databases know in each class.
+func (s *school) bogofilter() (spam, ham int) {
+	s.t.Helper()
+	dirs, err := filepath.Glob(filepath.Join(s.dir, "bogofilter/*"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		more, moreHam := peer.NewBogofilter(s.t, dir).Counts()
+		spam, ham = spam+more, ham+moreHam
+	}
+	return spam, ham
+}
+
+// notes gives what the program was told last of each subject.
+func (s *school) notes() map[string]string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "notes"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	notes := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		class, subject, _ := strings.Cut(strings.TrimSpace(line), " ")
+		notes[subject] = class
+	}
+	return notes
 }
 
 // givers give lessons of users who change their minds, until they are told to stop.
@@ -260,7 +328,18 @@ func (g *givers) check() {
 			t.Errorf("rspamd learned %s %d times, from %d lessons that differed", subject, got, g.given[subject])
 		}
 	}
-	_ = want
+	if spam, ham := g.s.builtin(); spam != want[learn.Spam] || ham != want[learn.Ham] {
+		t.Errorf("builtin knows %d messages as spam and %d as ham, want %d and %d", spam, ham, want[learn.Spam], want[learn.Ham])
+	}
+	if spam, ham := g.s.bogofilter(); spam != want[learn.Spam] || ham != want[learn.Ham] {
+		t.Errorf("bogofilter knows %d messages as spam and %d as ham, want %d and %d", spam, ham, want[learn.Spam], want[learn.Ham])
+	}
+	notes := g.s.notes()
+	for subject, class := range g.last {
+		if got := notes[subject]; got != string(class) {
+			t.Errorf("the program was told last that %s is %q, want %s", subject, got, class)
+		}
+	}
 }
 
 // However often learnd is killed, every lesson that was handed over is taught, and
@@ -284,4 +363,115 @@ func TestLearndKill(t *testing.T) {
 	s.wait("the queue is empty", func() bool { return s.queued() == 0 })
 	s.stop()
 	g.check()
+}
+
+// hostility is what a server does with a connection.
+var hostility = map[string]func(net.Conn){
+	"hangs":         func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
+	"does not read": func(net.Conn) { time.Sleep(time.Hour) },
+	"closes":        func(net.Conn) {},
+	"floods": func(c net.Conn) {
+		_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+		for err == nil {
+			_, err = c.Write(bytes.Repeat([]byte("x"), 1<<16))
+		}
+	},
+}
+
+// Whatever one back end does, learn-spam ends well, the others learn, delivery to a
+// spamtrap is answered, and learnd can be ended; what the bad one did not learn
+// waits, and is learned by a good one in its place.
+func TestLearndHostile(t *testing.T) {
+	for name, treat := range hostility {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+					go func() { defer c.Close(); treat(c) }()
+				}
+			}()
+			testBad(t, "http://"+l.Addr().String())
+		})
+	}
+	t.Run("is down", func(t *testing.T) {
+		t.Parallel()
+		testBad(t, "http://127.0.0.1:1")
+	})
+}
+
+func testBad(t *testing.T, url string) {
+	s := newSchool(t, "")
+	s.configure(url, "")
+	s.start()
+	g := &givers{s: s, last: map[string]learn.Class{}, given: map[string]int{}}
+	for n := range 5 {
+		g.lesson(n%2, n, learn.Spam, true)
+	}
+	s.wait("the others learn", func() bool {
+		log := s.output()
+		return strings.Count(log, "backend=builtin outcome=learned") == 5 && strings.Count(log, "backend=bogofilter outcome=learned") == 5 &&
+			strings.Count(log, "backend=exec outcome=learned") == 5
+	})
+	if n := s.queued(); n != 5 {
+		t.Errorf("%d lessons are in the queue, want 5", n)
+	}
+	s.stop()
+	s.configure(s.rspamd.URL, "")
+	s.start()
+	s.wait("the queue is empty", func() bool { return s.queued() == 0 })
+	s.stop()
+	g.check()
+}
+
+// Mail to a spamtrap is answered when it is in the queue, and learned; an
+// address that is a user's, too, is delivered as well.
+func TestSpamtrap(t *testing.T) {
+	s := newSite(t, peer.OneUID(1))
+	dir := filepath.Join(s.dir, "queue")
+	s.extra["learn"] = fmt.Sprintf("queue_dir = %q\nspamtrap = [\"trap@example.org\", \"user1@example.org\"]\nspamtrap_user = \"site\"\n", dir)
+	s.start()
+	const mail = "Subject: buy\n\nnow\n"
+	for _, user := range []string{"trap", "user1"} {
+		if err := s.deliver(user, mail); err != nil {
+			t.Errorf("%s: %v", user, err)
+		}
+	}
+	if err := s.deliver("nobody", mail); err == nil {
+		t.Error("an address that is no trap was taken")
+	}
+	if n := len(s.mail("user1", "INBOX")); n != 1 {
+		t.Errorf("%d messages for user1, want 1", n)
+	}
+	q, err := queue.Open(dir, fsx.OS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := q.List()
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("in the queue: %v, %v", entries, err)
+	}
+	for _, e := range entries {
+		if e.Err != nil || e.Lesson.Class != learn.Spam || e.Lesson.Origin != learn.Spamtrap || e.Lesson.User != "site" {
+			t.Errorf("%+v", e)
+		}
+	}
+	// Without a queue the client keeps it.
+	s.file(filepath.Join(s.dir, "file"), "", 0o644)
+	s.extra["learn"] = strings.Replace(s.extra["learn"], dir, filepath.Join(s.dir, "file"), 1)
+	s.write()
+	s.reload()
+	s.logged("are read again")
+	for _, user := range []string{"trap", "user1"} {
+		if err := s.deliver(user, mail); err == nil || mailerr.IsPermanent(err) {
+			t.Errorf("%s without a queue: %v", user, err)
+		}
+	}
+	if n := len(s.mail("user1", "INBOX")); n != 1 {
+		t.Errorf("%d messages for user1, want 1", n)
+	}
 }

@@ -28,6 +28,13 @@ type course struct {
 	ledger  learn.Ledger
 	teacher *teach.Teacher
 	rounds  *rounds // nil: no folder is watched
+	sweep   []sweeper
+}
+
+// sweeper is a back end that forgets old lessons when it is told to.
+type sweeper interface {
+	Name() string
+	Sweep(ctx context.Context) (int, error)
 }
 
 // newCourse reads the configuration and builds everything from it.
@@ -53,6 +60,11 @@ func (d *daemon) build(co *course) error {
 		return err
 	}
 	co.queue, co.ledger, co.teacher = t.Queue, t.Ledger, t.Teacher(co.log)
+	for _, p := range t.Pupils {
+		if s, ok := p.Backend.(sweeper); ok {
+			co.sweep = append(co.sweep, s)
+		}
+	}
 	co.rounds, err = newRounds(co.config, t.Users, co.queue, co.log)
 	return err
 }
@@ -94,6 +106,11 @@ func (co *course) forget(ctx context.Context) {
 	}
 	if n > 0 {
 		co.log.Info("old entries of the ledger are forgotten", "entries", n)
+	}
+	for _, s := range co.sweep {
+		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			co.log.Warn("old lessons stay", "backend", s.Name(), "error", err)
+		}
 	}
 	if _, err := co.queue.Clean(time.Now()); err != nil {
 		co.log.Warn("cleaning the queue", "error", err)

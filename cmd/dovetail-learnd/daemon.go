@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sync/errgroup"
@@ -33,20 +34,29 @@ type daemon struct {
 
 // start reads the configuration for the first time and becomes the one who drains
 // the queue.
-func (d *daemon) start() error {
+func (d *daemon) start(ctx context.Context) error {
 	co, err := d.newCourse()
 	if err != nil {
 		return err
 	}
-	if d.unlock, err = lock(co.queue); err != nil {
+	if d.unlock, err = lock(ctx, co.queue); err != nil {
 		return err
 	}
 	d.current.Store(co)
 	return nil
 }
 
-func lock(q *queue.Queue) (unlock func(), err error) {
-	unlock, err = q.Lock()
+// lockPatience is how long the lock of one that was killed may be held by a child
+// that it was just starting.
+const lockPatience = 3 * time.Second
+
+func lock(ctx context.Context, q *queue.Queue) (unlock func(), err error) {
+	for end := time.Now().Add(lockPatience); ; time.Sleep(20 * time.Millisecond) {
+		unlock, err = q.Lock()
+		if !errors.Is(err, queue.ErrLocked) || time.Now().After(end) || ctx.Err() != nil {
+			break
+		}
+	}
 	if errors.Is(err, queue.ErrLocked) {
 		if holder := q.Holder(); holder != "" {
 			err = fmt.Errorf("%w: %s", err, holder)
@@ -107,7 +117,7 @@ func (d *daemon) teach(ctx context.Context, hup <-chan os.Signal) {
 			<-ended
 			return
 		case <-hup:
-			next, unlock, err := d.reread(co)
+			next, unlock, err := d.reread(ctx, co)
 			if err != nil {
 				continue
 			}
@@ -120,12 +130,12 @@ func (d *daemon) teach(ctx context.Context, hup <-chan os.Signal) {
 }
 
 // reread reads the configuration again. What is broken is reported.
-func (d *daemon) reread(co *course) (next *course, unlock func(), err error) {
+func (d *daemon) reread(ctx context.Context, co *course) (next *course, unlock func(), err error) {
 	d.notify(sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec())
 	defer d.notify(sd.SdNotifyReady)
 	if next, err = d.newCourse(); err == nil {
 		if unlock = d.unlock; next.queue.Dir() != co.queue.Dir() {
-			unlock, err = lock(next.queue)
+			unlock, err = lock(ctx, next.queue)
 		}
 	}
 	if err != nil {

@@ -39,7 +39,7 @@ configuration.`,
 				logger: func(c config.Log) (*slog.Logger, io.Closer, error) { return cli.Logger(c, os.Stderr) },
 			}
 			defer d.memory.Close()
-			if err := d.start(); err != nil {
+			if err := d.start(cmd.Context()); err != nil {
 				return err
 			}
 			if once {

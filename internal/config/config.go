@@ -210,6 +210,7 @@ func Defaults() *Config {
 		},
 		Submission: Submission{Sendmail: "/usr/sbin/sendmail", Timeout: 30 * time.Second},
 		Learn: Learn{
+			Backends:   []string{"builtin"},
 			Rspamd:     defaultRspamd,
 			Spamd:      defaultSpamd,
 			Bogofilter: defaultBogofilter,

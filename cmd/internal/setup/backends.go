@@ -20,14 +20,14 @@ import (
 // Backends builds the classifiers that learn ([learn] backends), in their order. For
 // bulk training, jobs is the number of messages at once for those that can; for the
 // lessons of the queue it is 0.
-func Backends(c *config.Config, jobs int) ([]learn.Backend, error) {
+func (m *Memory) Backends(c *config.Config, jobs int) ([]learn.Backend, error) {
 	users, err := cli.Users(c, "learn")
 	if err != nil {
 		return nil, err
 	}
 	var all []learn.Backend
 	for i, name := range c.Learn.Backends {
-		b, err := backend(c, name, jobs, users.Lookup)
+		b, err := m.backend(c, name, jobs, users.Lookup)
 		if err != nil {
 			return nil, fmt.Errorf("%s: learn.backends[%d]: %w", c.Origin("learn.backends"), i, err)
 		}
@@ -37,9 +37,11 @@ func Backends(c *config.Config, jobs int) ([]learn.Backend, error) {
 }
 
 // backend builds one; lookup finds the user of a lesson.
-func backend(c *config.Config, name string, jobs int, lookup func(context.Context, string) (*userdb.User, error)) (learn.Backend, error) {
+func (m *Memory) backend(c *config.Config, name string, jobs int, lookup func(context.Context, string) (*userdb.User, error)) (learn.Backend, error) {
 	l := c.Learn
 	switch name {
+	case "builtin":
+		return m.Builtin(c)
 	case "rspamd":
 		to, err := template(l.Rspamd.DeliverTo)
 		b, err2 := rspamd.New(rspamd.Options{

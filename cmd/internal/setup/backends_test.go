@@ -11,9 +11,11 @@ import (
 // Each back end is built from the defaults, and exec from a program.
 func TestBackends(t *testing.T) {
 	c := config.Defaults()
-	c.Learn.Backends = []string{"exec", "rspamd", "spamd", "bogofilter"}
+	c.Learn.Backends = []string{"exec", "rspamd", "builtin", "spamd", "bogofilter"}
 	c.Learn.Exec.Spam = []string{"/bin/true", "%u"}
-	backends, err := Backends(c, 0)
+	m := &Memory{}
+	defer m.Close()
+	backends, err := m.Backends(c, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +37,7 @@ func TestBackendsErrors(t *testing.T) {
 	} {
 		c := config.Defaults()
 		change(&c.Learn)
-		if _, err := Backends(c, 0); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "learn.backends[0]") {
+		if _, err := (&Memory{}).Backends(c, 0); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "learn.backends[0]") {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}

@@ -47,7 +47,7 @@ func (m *Memory) Teaching(c *config.Config, jobs int) (*Teaching, error) {
 	if t.Users, err = cli.Resolver(c, "learn"); err != nil {
 		return nil, err
 	}
-	backends, err := Backends(c, jobs)
+	backends, err := m.Backends(c, jobs)
 	if err == nil && len(backends) == 0 {
 		err = fmt.Errorf("%s: learn.backends: none is named", c.Origin("learn.backends"))
 	}
