@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"dovetail/internal/peer"
 	"dovetail/learn"
 	"dovetail/learn/builtin"
+	"dovetail/learn/queue"
 )
 
 const (
@@ -50,6 +52,48 @@ func teach(t *testing.T, path string, from, to int) {
 	for _, r := range c.Learn(t.Context(), "user1", items) {
 		if r.Err != nil {
 			t.Fatal(r.Err)
+		}
+	}
+}
+
+// The whole way with the default back end: what learn-spam and learn-ham are given
+// dovetail-learnd teaches, and the next message is scored by it.
+func TestScoreFromLessons(t *testing.T) {
+	s := newSite(t, peer.OneUID(2))
+	queueDir := filepath.Join(s.dir, "queue")
+	if err := queue.Make(queueDir, queue.ModeShared); err != nil {
+		t.Fatal(err)
+	}
+	s.extra["learn"] = fmt.Sprintf(`queue_dir = %q
+status_file = "%[2]s/status.json"
+[learn.builtin]
+path = "%[2]s/learn.db"
+score = true
+score_timeout = '10s'
+`, queueDir, s.dir)
+	s.siteScripts()
+	s.start()
+	learnd := peer.StartProcess(t, filepath.Join(s.dir, "learnd.log"), binary("dovetail-learnd"), "-c", s.config())
+	for i := range builtin.DefaultMinLessons {
+		for program, text := range map[string]string{"learn-spam": pills, "learn-ham": garden} {
+			cmd := exec.Command(binary(program), "-c", s.config(), "user1")
+			cmd.Stdin = strings.NewReader(fmt.Sprintf(text, i))
+			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+				t.Fatalf("%s: %v: %s", program, err, out)
+			}
+		}
+	}
+	s.eventually("the lessons to be learned", func() bool {
+		return strings.Count(learnd.Output(t), "outcome=learned") == 2*builtin.DefaultMinLessons
+	})
+	for _, tt := range []struct{ user, text, want string }{{"user1", garden, "No, "}, {"user2", pills, "Yes, "}} {
+		if err := s.deliver(tt.user, strings.ReplaceAll(fmt.Sprintf(tt.text, 1000), "\n", "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range s.count(tt.user, "INBOX", 1) {
+			if status, _ := m.header("X-Spam-Status"); !strings.HasPrefix(status, tt.want) {
+				t.Errorf("stored as\n%s", m.text)
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"dovetail/internal/cli"
 	"dovetail/internal/config"
 	"dovetail/learn"
+	"dovetail/learn/builtin"
 	"dovetail/learn/queue"
 	"dovetail/learn/teach"
 )
@@ -54,6 +56,9 @@ type learnState struct {
 	Drainer string        `json:"drainer"` // the process that drains; empty: none
 	Learnd  *teach.Status `json:"learnd"`  // what dovetail-learnd last said; null: nothing
 	Known   []learn.Count `json:"known"`   // by the ledger
+
+	// Builtin is what our own classifier has learned: the site first, then each user.
+	Builtin []builtin.Stats `json:"builtin"`
 }
 
 func newLearnState(ctx context.Context, c *config.Config) (*learnState, error) {
@@ -78,8 +83,19 @@ func newLearnState(ctx context.Context, c *config.Config) (*learnState, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Known, err = ledger.Count(ctx)
-	return s, err
+	if s.Known, err = ledger.Count(ctx); err != nil {
+		return nil, err
+	}
+	if slices.Contains(c.Learn.Backends, "builtin") {
+		own, err := memory.Builtin(c)
+		if err != nil {
+			return nil, err
+		}
+		if s.Builtin, err = own.Stats(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // drainer tells which process drains the queue.
@@ -135,6 +151,10 @@ func (s *learnState) print(w io.Writer, now time.Time) error {
 	}
 	for _, k := range s.Known {
 		fmt.Fprintf(table, "%s\tknows %d %s\n", k.Backend, k.N, k.Class)
+	}
+	if len(s.Builtin) > 0 {
+		site := s.Builtin[0]
+		fmt.Fprintf(table, "builtin\thas learned %d spam and %d ham of %d users, %d tokens\n", site.Spam, site.Ham, len(s.Builtin)-1, site.Tokens)
 	}
 	return table.Flush()
 }

@@ -3,7 +3,10 @@ package builtin
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 )
 
 const (
@@ -88,13 +91,18 @@ func forget(ctx context.Context, tx *sql.Tx, user string, class int, before int6
 
 // Stats is what is known for a user.
 type Stats struct {
-	User      string // empty: the site, which has the lessons of all users
-	Spam, Ham int64  // lessons
-	Tokens    int64  // different tokens
+	User   string `json:"user"`   // empty: the site, which has the lessons of all users
+	Spam   int64  `json:"spam"`   // lessons
+	Ham    int64  `json:"ham"`    // lessons
+	Tokens int64  `json:"tokens"` // different tokens
 }
 
-// Stats tells what is known, the site first, then the users by name.
+// Stats tells what is known, the site first, then the users by name. Unlike other
+// methods it does not make the file: where there is none, nothing is known.
 func (c *Classifier) Stats(ctx context.Context) ([]Stats, error) {
+	if _, err := os.Lstat(c.store.path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	all, err := c.store.stats(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("builtin classifier: counting: %w", err)

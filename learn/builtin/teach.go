@@ -25,7 +25,9 @@ func (c *Classifier) Learn(ctx context.Context, user string, items []learn.Item)
 	lists := make([][]token, len(items))
 	for i, item := range items { // before the transaction, so that nobody waits for it
 		var err error
-		if lists[i], _, err = tokensOf(item.Message); err != nil {
+		if item.Message.Size() == 0 {
+			results[i] = learn.Result{Outcome: learn.Refused, Reason: "the message is empty"}
+		} else if lists[i], _, err = tokensOf(item.Message); err != nil {
 			results[i].Err = fmt.Errorf("builtin classifier: %w", err)
 		}
 	}
@@ -37,7 +39,7 @@ func (c *Classifier) Learn(ctx context.Context, user string, items []learn.Item)
 				return err
 			}
 			for i, item := range items {
-				if results[i].Err != nil {
+				if results[i] != (learn.Result{}) {
 					continue
 				}
 				if results[i].Outcome, err = t.learn(item, lists[i], c.o.Now().Unix()); err != nil {
