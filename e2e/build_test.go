@@ -43,7 +43,7 @@ func build(dir string) error {
 		learnArch = "386" // for Dovecot's limit of address space, see Makefile
 	}
 	return errors.Join(
-		goBuild(dir, runtime.GOARCH, "./cmd/dovetail", "./cmd/dovetail-lmtpd", "./cmd/dovetail-lda", "./cmd/dovetail-learnd"),
+		goBuild(dir, runtime.GOARCH, "./cmd/dovetail", "./cmd/dovetail-lmtpd", "./cmd/dovetail-lda", "./cmd/dovetail-learnd", "./cmd/dovetail"),
 		goBuild(dir, learnArch, "./cmd/learn-spam", "./cmd/learn-ham"))
 }
 

@@ -11,6 +11,6 @@ func newLearnCommand(flags *cli.Flags) *cobra.Command {
 		Use:   "learn",
 		Short: "Teach spam filters, and ask what would be taught",
 	}
-	cmd.AddCommand(newLearnBulk(flags), newLearnQueue(flags), newLearnSimulate(flags), newLearnStatus(flags))
+	cmd.AddCommand(newLearnBulk(flags), newLearnQueue(flags), newLearnSelftest(flags), newLearnSimulate(flags), newLearnStatus(flags))
 	return cmd
 }
