@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,10 @@ func TestChanges(t *testing.T) {
 		{"the junk folder renamed", spam, func(w *watched, _ file) { w.check(os.Rename(w.root+"/Spam", w.root+"/Old")) }, nil},
 		{"the junk folder removed", spam, func(w *watched, _ file) { w.check(os.RemoveAll(w.root + "/Spam")) }, nil},
 		{"a backup restored", inbox, func(w *watched, _ file) { w.put("Spam", "old", age) }, nil},
+		{"a backup of what was moved restored", inbox, func(w *watched, f file) {
+			old := file{box: "Spam", base: w.name(time.Now().Add(-time.Hour))}
+			w.check(os.Rename(f.path(w.root), old.path(w.root)))
+		}, nil},
 		{"to a junk folder that is new", inbox, func(w *watched, f file) { w.makeBox("Junk"); w.move(f, "Junk") }, []string{"letter spam"}},
 		{"keyword $Junk", inbox, func(w *watched, f file) { w.flag(f, "a") }, []string{"letter spam"}},
 		{"keyword $NotJunk", inbox, func(w *watched, f file) { w.flag(f, "Sb") }, []string{"letter ham"}},
@@ -263,6 +268,11 @@ func TestCheap(t *testing.T) {
 	now := time.Now()
 	w.check(os.Chtimes(filepath.Join(w.root, "Spam/new"), now, now))
 	w.look("other spam")
+
+	// A directory that has just changed may change again without another time.
+	w.move(w.put("INBOX", "third", age), "Spam")
+	w.check(os.Chtimes(filepath.Join(w.root, "Spam/new"), now, now))
+	w.look("third spam")
 }
 
 // A folder with many messages that were there before becomes known little by
@@ -282,6 +292,30 @@ func TestManyBefore(t *testing.T) {
 		want = append(want, fmt.Sprintf("letter%d ham", i))
 	}
 	w.look(want...)
+}
+
+// Until then it is told by its file.
+func TestManyAtOnce(t *testing.T) {
+	w := newWatched(t)
+	var want []string
+	var files []file
+	for i := range 250 {
+		files = append(files, w.put("Spam", fmt.Sprint("letter", i), age))
+		want = append(want, fmt.Sprintf("letter%d ham", i))
+	}
+	w.look()
+	for _, f := range files[:120] {
+		w.link(f, "Spam")
+		w.remove(f)
+	}
+	w.look()
+	for i, f := range files {
+		if i >= 120 {
+			w.move(f, "INBOX")
+		}
+	}
+	slices.Sort(want[120:])
+	w.look(want[120:]...)
 }
 
 // The end of the context ends a look, and nothing is saved.
