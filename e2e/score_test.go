@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/message"
 	"dovetail/internal/peer"
 	"dovetail/learn"
@@ -72,6 +73,7 @@ score = true
 score_timeout = '10s'
 `, queueDir, s.dir)
 	s.siteScripts()
+	s.file(filepath.Join(s.dir, "bin/sa-learn-spam.sh"), fmt.Sprintf("#!/bin/sh\nexec %s -c %s \"$@\"\n", binary("learn-spam"), s.config()), 0o755)
 	s.start()
 	learnd := peer.StartProcess(t, filepath.Join(s.dir, "learnd.log"), binary("dovetail-learnd"), "-c", s.config())
 	for i := range builtin.DefaultMinLessons {
@@ -86,6 +88,7 @@ score_timeout = '10s'
 	s.eventually("the lessons to be learned", func() bool {
 		return strings.Count(learnd.Output(t), "outcome=learned") == 2*builtin.DefaultMinLessons
 	})
+	learnd.Stop(t)
 	for _, tt := range []struct{ user, text, want string }{{"user1", garden, "No, "}, {"user2", pills, "Yes, "}} {
 		if err := s.deliver(tt.user, strings.ReplaceAll(fmt.Sprintf(tt.text, 1000), "\n", "\r\n")); err != nil {
 			t.Fatal(err)
@@ -96,6 +99,23 @@ score_timeout = '10s'
 			}
 		}
 	}
+	// The marking script has piped the spam to be learned: it is our own word only.
+	// What another filter found is not.
+	lessons := func(want int) {
+		t.Helper()
+		q, err := queue.Open(queueDir, fsx.OS{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ids, err := q.IDs(); err != nil || len(ids) != want {
+			t.Errorf("%d lessons in the queue, want %d (%v)", len(ids), want, err)
+		}
+	}
+	lessons(0)
+	if err := s.deliver("user2", "X-Bogosity: Spam\r\n"+strings.ReplaceAll(fmt.Sprintf(garden, 1001), "\n", "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	lessons(1)
 }
 
 // The site's marking script and spamtest act on the score, once there are lessons

@@ -61,6 +61,10 @@ func (c Class) Other() Class {
 	return None
 }
 
+// VerdictEnv is the variable in the environment of programs that Sieve scripts run
+// at a delivery in which our own classifier's verdict stands: spam, ham or unsure.
+const VerdictEnv = "DOVETAIL_VERDICT"
+
 // Origin says how a lesson came to be known.
 type Origin string
 

@@ -19,7 +19,7 @@ import (
 // goes wrong in a script, the unchanged message is kept.
 func (d *Deliverer) decide(ctx context.Context, c *copyFor) {
 	j := &c.job
-	d.score(ctx, j)
+	d.score(ctx, c.rcpt.User, j)
 	res := d.run(ctx, c.chain, c.rcpt.User, j, nil)
 	j.Actions, j.Keep = res.Actions, res.Keep
 	if res.Decided.Script != "" {
@@ -78,7 +78,7 @@ func (d *Deliverer) Explain(ctx context.Context, tx *Transaction, r *Recipient, 
 		return nil, nil, err
 	}
 	j := d.job(tx, r, store, d.traced(tx))
-	d.score(ctx, &j)
+	d.score(ctx, r.User, &j)
 	return d.run(ctx, chain, r.User, &j, trace), chain, nil
 }
 
@@ -87,7 +87,7 @@ func (d *Deliverer) Explain(ctx context.Context, tx *Transaction, r *Recipient, 
 func (d *Deliverer) run(ctx context.Context, chain *Chain, u *userdb.User, j *Job, trace Trace) (res *sieve.Result) {
 	env := &sieve.Env{
 		Envelope: &j.Envelope, User: u.Name, UserEmail: j.UserEmail, Postmaster: d.Executor.Postmaster, Home: u.Home,
-		Mailboxes: ownedMailboxes{j.Store, j.Owner}, Programs: d.Programs.forUser(u, j.Envelope),
+		Mailboxes: ownedMailboxes{j.Store, j.Owner}, Programs: d.Programs.forUser(u, j.Envelope, j.verdict),
 		SpecialUse: d.Settings.SpecialUse, Items: d.Settings.EnvironmentItems, Now: d.Executor.Now, Trace: trace,
 		Metadata: d.metadataOf(u, j.Store, j.Owner),
 	}
@@ -124,7 +124,7 @@ func (d *Deliverer) job(tx *Transaction, r *Recipient, store mailstore.Store, m 
 	}
 	return Job{
 		Store: store, Owner: ownerOf(r.User), User: r.User.Name, Default: r.Mailbox, UserEmail: d.Settings.UserEmail,
-		Original: m, Envelope: env, Pipe: d.Programs.pipe(r.User, env),
+		Original: m, Envelope: env, Pipe: d.Programs.pipe(r.User, env, ""),
 	}
 }
 

@@ -55,7 +55,7 @@ func newSite(t *testing.T, userScript string) *site {
 	if err := os.Chmod(filepath.Dir(s.dir), 0o755); err != nil { // programs run as another user
 		t.Fatal(err)
 	}
-	e, err := sieve.New(sieve.Options{Extensions: "+vnd.dovecot.pipe +vnd.dovecot.environment +vnd.dovecot.debug", GlobalExtensions: "+editheader"})
+	e, err := sieve.New(sieve.Options{Extensions: "+vnd.dovecot.pipe +vnd.dovecot.execute +vnd.dovecot.environment +vnd.dovecot.debug", GlobalExtensions: "+editheader"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,7 @@ type Job struct {
 	Stays     bool      // the message is stored already: a failure leaves it there, nothing goes to INBOX
 	Outcome   Outcome
 
+	verdict  string // the Scorer's
 	stores   []*action.Store
 	later    []action.Action
 	answers  []*action.Respond

@@ -10,6 +10,7 @@ import (
 	"dovetail/internal/message"
 	"dovetail/internal/program"
 	"dovetail/internal/userdb"
+	"dovetail/learn"
 	"dovetail/sieve"
 	"dovetail/sieve/action"
 )
@@ -27,11 +28,16 @@ type userPrograms struct {
 	env      program.Env
 }
 
-func (p *Programs) forUser(u *userdb.User, e message.Envelope) *userPrograms {
-	return &userPrograms{
+// forUser gives them for a copy with the Scorer's verdict; empty: none.
+func (p *Programs) forUser(u *userdb.User, e message.Envelope, verdict string) *userPrograms {
+	run := &userPrograms{
 		programs: p, cred: &program.Cred{UID: u.UID, GID: u.GID, Groups: u.Groups},
 		env: program.Env{Home: u.Home, User: u.Name, Sender: e.From, Recipient: e.To, OrigRecipient: e.OrigTo, Host: p.Host},
 	}
+	if verdict != "" {
+		run.env.More = []string{learn.VerdictEnv + "=" + verdict}
+	}
+	return run
 }
 
 // Run is sieve.Programs': filter and execute, while a script runs.
@@ -56,8 +62,8 @@ func (p *userPrograms) Run(ctx context.Context, call sieve.ProgramCall) ([]byte,
 }
 
 // pipe gives the function that carries out a recipient's pipe actions.
-func (p *Programs) pipe(u *userdb.User, e message.Envelope) func(context.Context, *action.Pipe) error {
-	run := p.forUser(u, e)
+func (p *Programs) pipe(u *userdb.User, e message.Envelope, verdict string) func(context.Context, *action.Pipe) error {
+	run := p.forUser(u, e, verdict)
 	return func(ctx context.Context, a *action.Pipe) error {
 		res, err := p.Pipe.Run(ctx, program.Job{
 			Name: a.Program, Args: a.Args, Env: run.env, Cred: run.cred, Input: a.Message.Open(),

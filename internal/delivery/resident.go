@@ -55,7 +55,7 @@ func (r *Resident) Env(e *message.Envelope, flags []string, programs bool) *siev
 		env.Scripts = userIncludes{d.Scripts, u, r.Owner}
 	}
 	if programs {
-		env.Programs = d.Programs.forUser(u, *e)
+		env.Programs = d.Programs.forUser(u, *e, "")
 	}
 	return env
 }
@@ -65,7 +65,7 @@ func (r *Resident) Env(e *message.Envelope, flags []string, programs bool) *siev
 func (r *Resident) Job(e message.Envelope, m *message.Message, received time.Time, actions []action.Action) *Job {
 	return &Job{
 		Store: r.Store, Owner: r.Owner, User: r.Name(), UserEmail: r.deliverer.Settings.UserEmail,
-		Envelope: e, Original: m, Actions: actions, Pipe: r.deliverer.Programs.pipe(r.recipient.User, e),
+		Envelope: e, Original: m, Actions: actions, Pipe: r.deliverer.Programs.pipe(r.recipient.User, e, ""),
 		Received: received, Stays: true,
 	}
 }

@@ -3,7 +3,10 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,14 +16,15 @@ import (
 // judged is a Scorer that says what it is told to.
 type judged struct {
 	verdict map[string]string // by user
+	class   map[string]string
 	err     error
 }
 
-func (s judged) Score(_ context.Context, user string, m *message.Message) (*message.Message, error) {
+func (s judged) Score(_ context.Context, user string, m *message.Message) (*message.Message, string, error) {
 	if s.err != nil {
-		return m, s.err
+		return m, "", s.err
 	}
-	return m.Prepend(message.RawField("X-Spam-Status", s.verdict[user])), nil
+	return m.Prepend(message.RawField("X-Spam-Status", s.verdict[user])), s.class[user], nil
 }
 
 // The verdict is each user's own, and the scripts see it.
@@ -57,5 +61,39 @@ func TestScorerFails(t *testing.T) {
 	}
 	if log := s.log.String(); !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "the message is not scored: learn.db: permission denied") {
 		t.Errorf("log %s", log)
+	}
+}
+
+// Programs that scripts run are told the verdict, each user's own, whether by pipe or
+// execute.
+func TestVerdictForPrograms(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "script.sieve")
+	write := func(name, text string, mode os.FileMode) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(name, []byte(text), mode), os.Chmod(name, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(script, `require ["vnd.dovecot.pipe", "vnd.dovecot.execute", "copy"];
+pipe :copy "tell" "pipe";
+execute :pipe "tell" "execute";
+`, 0o644)
+	s := newSite(t, script)
+	out := filepath.Join(s.dir, "said")
+	write(out, "", 0o666)
+	write(filepath.Join(s.dir, "tell"), fmt.Sprintf("#!/bin/sh\ncat >/dev/null\necho \"$1 $USER ${DOVETAIL_VERDICT-none}\" >>%s\n", out), 0o755)
+	s.Programs.Execute = s.Programs.Pipe
+	s.Scorer = judged{class: map[string]string{"anna": "spam"}}
+	m := message.Parse([]byte("From: a@example.net\nSubject: x\n\ntext\n"))
+	for i, err := range s.deliver(t, m, "anna@example.org", "bert@example.org") {
+		if err != nil {
+			t.Errorf("recipient %d: %v", i, err)
+		}
+	}
+	said, err := os.ReadFile(out)
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	slices.Sort(lines)
+	if want := []string{"execute anna spam", "execute bert none", "pipe anna spam", "pipe bert none"}; err != nil || !slices.Equal(lines, want) {
+		t.Errorf("%v, %q, want %q", err, lines, want)
 	}
 }

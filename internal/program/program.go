@@ -4,8 +4,8 @@
 // A program is a file in one folder that the administrator chose
 // (sieve_pipe_bin_dir and its like). It is started without a shell, in a
 // session of its own, as the user, in "/", with an environment of at most HOME,
-// USER, SENDER, RECIPIENT, ORIG_RECIPIENT and HOST (a back end of learning adds its
-// own). It gets a message or a string
+// USER, SENDER, RECIPIENT, ORIG_RECIPIENT and HOST (delivery and back ends of learning
+// add their own). It gets a message or a string
 // on standard input with CRLF or LF line ends, and must end within a time
 // limit; past that all processes of its session are killed. What it leaves behind
 // there when it ends by itself is killed half a second later.

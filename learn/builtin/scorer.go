@@ -50,17 +50,17 @@ func NewScorer(c *Classifier, field string, timeout time.Duration, maxSize int64
 	return &Scorer{classifier: c, field: field, timeout: timeout, maxSize: maxSize, slots: make(chan struct{}, scorings)}
 }
 
-// Score gives the message with its verdict for the user. An error says why it has
-// none; the message is good all the same. There is no error when the classifier has
-// too few lessons, or the message is too large.
-func (s *Scorer) Score(ctx context.Context, user string, m *message.Message) (*message.Message, error) {
+// Score gives the message with its verdict for the user, and the class that it was
+// found to be. An error says why it has none; the message is good all the same. There
+// is no error when the classifier has too few lessons, or the message is too large.
+func (s *Scorer) Score(ctx context.Context, user string, m *message.Message) (scored *message.Message, class string, err error) {
 	m = s.without(m)
 	if s.maxSize > 0 && m.Size() > s.maxSize {
-		return m, nil
+		return m, "", nil
 	}
 	v, err := s.verdict(ctx, user, m)
 	if err != nil || v.Class == learn.None {
-		return m, err
+		return m, "", err
 	}
 	word := "No"
 	if v.Class == learn.Spam {
@@ -71,7 +71,7 @@ func (s *Scorer) Score(ctx context.Context, user string, m *message.Message) (*m
 	if v.Class == learn.Spam && s.flags() {
 		fields = append(fields, message.RawField(flagField, "YES"))
 	}
-	return m.Prepend(fields...), nil
+	return m.Prepend(fields...), string(v.Class), nil
 }
 
 // flags tells whether X-Spam-Flag is ours, too.

@@ -33,19 +33,19 @@ func TestScore(t *testing.T) {
 		ham    = "From: anna@example.org\nSubject: our garden\n\nShall we meet in the garden tomorrow?\n"
 		forged = "X-Spam-Status: No, score=-5\nx-spam-flag: NO\nX-Own: 1\nX-SPAM-STATUS: Yes\n"
 	)
-	for _, tt := range []struct{ name, field, raw, want string }{
-		{"spam", "X-Spam-Status", spam, "X-Spam-Status: Yes, score=10.00 required=9.90\nX-Spam-Flag: YES\nFrom: shop"},
-		{"ham", "X-Spam-Status", ham, "X-Spam-Status: No, score=0.00 required=9.90\nFrom: anna"},
-		{"unknown", "X-Spam-Status", "Nothing: known\n\n", "X-Spam-Status: No, score=5.00 required=9.90\nNothing"},
-		{"forged", "X-Spam-Status", forged + spam, "X-Spam-Status: Yes, score=10.00 required=9.90\nX-Spam-Flag: YES\nX-Own: 1\nFrom: shop"},
-		{"forged spam", "X-Spam-Status", "X-Spam-Flag: YES\n" + ham, "X-Spam-Status: No, score=0.00 required=9.90\nFrom: anna"},
-		{"another field", "X-Own", forged + spam, "X-Own: Yes, score=10.00 required=9.90\nX-Spam-Status: No, score=-5\nx-spam-flag: NO\nX-SPAM-STATUS: Yes\nFrom: shop"},
-		{"too large", "X-Spam-Status", forged + spam + strings.Repeat("much text\n", 1000), "X-Own: 1\nFrom: shop"},
+	for _, tt := range []struct{ name, field, raw, want, class string }{
+		{"spam", "X-Spam-Status", spam, "X-Spam-Status: Yes, score=10.00 required=9.90\nX-Spam-Flag: YES\nFrom: shop", "spam"},
+		{"ham", "X-Spam-Status", ham, "X-Spam-Status: No, score=0.00 required=9.90\nFrom: anna", "ham"},
+		{"unknown", "X-Spam-Status", "Nothing: known\n\n", "X-Spam-Status: No, score=5.00 required=9.90\nNothing", "unsure"},
+		{"forged", "X-Spam-Status", forged + spam, "X-Spam-Status: Yes, score=10.00 required=9.90\nX-Spam-Flag: YES\nX-Own: 1\nFrom: shop", "spam"},
+		{"forged spam", "X-Spam-Status", "X-Spam-Flag: YES\n" + ham, "X-Spam-Status: No, score=0.00 required=9.90\nFrom: anna", "ham"},
+		{"another field", "X-Own", forged + spam, "X-Own: Yes, score=10.00 required=9.90\nX-Spam-Status: No, score=-5\nx-spam-flag: NO\nX-SPAM-STATUS: Yes\nFrom: shop", "spam"},
+		{"too large", "X-Spam-Status", forged + spam + strings.Repeat("much text\n", 1000), "X-Own: 1\nFrom: shop", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := NewScorer(c, tt.field, 10*time.Second, 2000).Score(t.Context(), "anna", message.Parse([]byte(tt.raw)))
-			if got := header(t, m); err != nil || !strings.HasPrefix(got, tt.want) {
-				t.Errorf("%v\n%s\nwant\n%s", err, got, tt.want)
+			m, class, err := NewScorer(c, tt.field, 10*time.Second, 2000).Score(t.Context(), "anna", message.Parse([]byte(tt.raw)))
+			if got := header(t, m); err != nil || class != tt.class || !strings.HasPrefix(got, tt.want) {
+				t.Errorf("%v %q\n%s\nwant %q\n%s", err, class, got, tt.class, tt.want)
 			}
 		})
 	}
@@ -74,8 +74,8 @@ func TestScoreFails(t *testing.T) {
 		{"failing", &Classifier{}, "it failed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := NewScorer(tt.c, "X-Spam-Status", 200*time.Millisecond, 0).Score(t.Context(), "anna", message.Parse(raw))
-			if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			m, class, err := NewScorer(tt.c, "X-Spam-Status", 200*time.Millisecond, 0).Score(t.Context(), "anna", message.Parse(raw))
+			if class != "" || (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
 			if got := header(t, m); got != "From: a@example.org" {
@@ -94,7 +94,7 @@ func TestScoreWhileStuck(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 5 * scorings {
 		wg.Go(func() {
-			if _, err := s.Score(t.Context(), "anna", message.Parse([]byte("A: b\n\n"))); !errors.Is(err, context.DeadlineExceeded) {
+			if _, _, err := s.Score(t.Context(), "anna", message.Parse([]byte("A: b\n\n"))); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -119,7 +119,7 @@ func TestScoreWhileTeaching(t *testing.T) {
 		wg.Go(func() { taught(t, c, fmt.Sprint("user", n), 30) })
 		wg.Go(func() {
 			for range 50 {
-				m, err := s.Score(t.Context(), fmt.Sprint("user", n), message.Parse(fmt.Appendf(nil, pills, 1000)))
+				m, _, err := s.Score(t.Context(), fmt.Sprint("user", n), message.Parse(fmt.Appendf(nil, pills, 1000)))
 				if err != nil || !strings.HasPrefix(header(t, m), "X-Spam-Status: Yes") {
 					t.Errorf("%v %s", err, header(t, m))
 				}

@@ -18,6 +18,11 @@
 // leave out: what goes to the trash, within junk, from or to an ignored folder, and
 // what is the contrary of that which the folders say. A folder that is not known
 // leaves nothing out.
+//
+// A site's script may teach what it marks as spam at delivery. When the mark comes
+// from our own classifier, nobody has said anything: a class that is that
+// classifier's verdict at the delivery under way is left out, or it would confirm
+// itself for ever. A mark that another filter gave, against our verdict, counts.
 package rule
 
 import (
@@ -55,6 +60,7 @@ type Change struct {
 	To    string      // folder that it is in now
 	Flags []string    // that it got
 	Size  int64       // in bytes
+	Found learn.Class // our own classifier's verdict, at a delivery; None: it is no delivery, or has none
 	Off   bool        // the user does not want to teach: OffFile
 }
 
@@ -88,6 +94,9 @@ func (s *Settings) Decide(c Change) Decision {
 		return nothing("the message has %d bytes, less than min_size, %d", c.Size, s.MinSize)
 	case s.MaxSize > 0 && c.Size > s.MaxSize:
 		return nothing("the message has %d bytes, more than max_size, %d", c.Size, s.MaxSize)
+	}
+	if c.Said != learn.None && c.Said == c.Found {
+		return nothing("our own classifier has said %s at this delivery, and must not learn from itself", c.Found)
 	}
 	d := s.derive(c)
 	switch {

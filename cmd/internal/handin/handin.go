@@ -8,6 +8,10 @@
 // it. Standard error goes to Dovecot's log: it tells what went wrong and what was
 // left out by a rule, and nothing when all is well.
 //
+// Delivery says in $DOVETAIL_VERDICT what our own classifier has made of a message
+// that a script pipes here; what it has found itself it does not learn (package rule).
+// A script in between must leave that variable in the environment.
+//
 // A message that was cut off, because the one who wrote it died, cannot be told
 // from a whole one: a pipe ends in the same way. What is learned is then a part of a
 // message, which is no harm to a classifier, and the next event about the message
@@ -68,7 +72,7 @@ func drain(f *os.File) {
 
 // Caller is who calls.
 type Caller struct {
-	Getenv func(string) string // the environment: USER, HOME
+	Getenv func(string) string // the environment: USER, HOME, DOVETAIL_VERDICT
 	UID    int
 }
 
@@ -199,6 +203,7 @@ func (o *options) take(c *config.Config, stdin io.Reader, put func(learn.Lesson,
 	decision := c.Rules().Decide(rule.Change{
 		Said: o.lesson.Class, Cause: o.lesson.Cause, From: o.lesson.From, To: o.lesson.To,
 		Size: int64(message.Len()) + more, Off: SwitchedOff(o.caller.Getenv("HOME")),
+		Found: learn.Class(o.caller.Getenv(learn.VerdictEnv)),
 	})
 	if decision.Class == learn.None {
 		return decision.Why, nil
