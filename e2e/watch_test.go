@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,8 +59,16 @@ if header "X-Spam-Flag" "YES" { fileinto "Spam"; }`})
 				c.appendText("Spam", fmt.Sprint("ham", i), string(mail.Ham(i)))
 			}
 			l := m.watching(d, r, "")
+			// Another user sets a link to this user's folder.
+			m.check(os.RemoveAll(d.Home("user2") + "/.Maildir/Spam"))
+			m.check(os.MkdirAll(d.Home("user2")+"/.Maildir", 0o755))
+			m.check(os.Symlink(d.Home("user1")+"/.Maildir/Spam", d.Home("user2")+"/.Maildir/Spam"))
 			c.move("INBOX", "spam0", "Spam")
 			l.counts(r, "1 0")
+			l.eventually("the link is told of", "true", func() string {
+				log := l.process.Output(t)
+				return fmt.Sprint(strings.Contains(log, "watching folders\" user=user2") && strings.Contains(log, "permission denied"))
+			})
 			c.move("Spam", "ham0", "INBOX")
 			l.counts(r, "1 1")
 			c.copy("Spam", "ham1", "INBOX")
@@ -85,7 +94,7 @@ if header "X-Spam-Flag" "YES" { fileinto "Spam"; }`})
 			c.move("INBOX", "spam2", "Spam")
 			l.start()
 			l.counts(r, "2 3")
-			if n := r.Learned(); n != 6 {
+			if n := r.Learned(); n != 6 || strings.Contains(l.process.Output(t), "msg=lesson user=user2") {
 				t.Errorf("rspamd got %d lessons, want 6\n%s", n, l.process.Output(t))
 			}
 		})

@@ -40,7 +40,7 @@ func parseDoveconf(text string) (*section, error) {
 		}
 	}
 	if len(open) > 1 {
-		return nil, fmt.Errorf("Dovecot's configuration ends within %s", open[len(open)-1].kind)
+		return nil, fmt.Errorf("the configuration of Dovecot ends within %s", open[len(open)-1].kind)
 	}
 	return top, nil
 }

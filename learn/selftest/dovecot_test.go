@@ -165,7 +165,7 @@ func TestDovecot(t *testing.T) {
 		{"no folder of programs", v23, func(i installation) { i.edit("sieve_pipe_bin_dir = DIR", "x = DIR") }, ""},
 		{"dead socket", v23, func(i installation) { i.socket("run/learn/learn-spam").Close() }, `broken execute "learn-spam": socket DIR/run/learn/learn-spam: dial`},
 		{"socket", v24, func(i installation) { i.socket("run/learn/learn-spam"); i.edit("sieve_execute_bin_dir", "x") }, ""},
-		{"not readable", v23, func(i installation) { i.write("conf", "plugin {\n", 0o644) }, "broken dovecot: Dovecot's configuration ends within plugin"},
+		{"not readable", v23, func(i installation) { i.write("conf", "plugin {\n", 0o644) }, "broken dovecot: the configuration of Dovecot ends within plugin"},
 		{"not readable", v23, func(i installation) { i.write("conf", "}\n", 0o644) }, "broken dovecot: unexpected }"},
 		{"fails", v23, func(i installation) { i.write("doveconf", "#!/bin/sh\necho oh >&2; exit 1\n", 0o755) }, "broken dovecot: doveconf: exit status 1: oh"},
 		{"absent", v23, func(i installation) { i.remove("doveconf") }, "broken dovecot: fork/exec DIR/doveconf"},
