@@ -14,9 +14,9 @@
 //
 // # Files
 //
-// Messages are written into a folder in the system's temporary one, which only the user
-// can enter, and are gone when bogofilter has ended. (Taken from an mbox on standard
-// input they would be split at lines that begin with "From ".)
+// Messages are written into the folder dovetail-batch beside the database, and taken away
+// when bogofilter has read them; what a crash leaves there goes with the next batch. (Taken
+// from an mbox on standard input they would be split at lines that begin with "From ".)
 //
 // The user's ~/.bogofilter.cf and the site's bogofilter.cf are in force, but for the
 // place of the database.

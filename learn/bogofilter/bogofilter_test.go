@@ -90,8 +90,27 @@ func TestBogofilter(t *testing.T) {
 			t.Errorf("the database of %s: %+v, %v", user.Name, st, err)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "dovetail-bogofilter-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(u.homes, "*", ".bogofilter", "dovetail-batch")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// What a crash has left of a batch is not learned, and goes.
+func TestLeftBatch(t *testing.T) {
+	u := newUsers(t)
+	b := backend(t, bogofilter.Options{Lookup: u.lookup})
+	items := learntest.Lessons(t, 2)
+	wantLearned(t, b.Learn(t.Context(), "user1", items[:1]))
+	folder := filepath.Join(u.homes, "user1", ".bogofilter", "dovetail-batch")
+	peer.WriteFile(t, filepath.Join(folder, "0"), "From: x@example.net\n\nleft\n", u.list[0])
+	peer.WriteFile(t, filepath.Join(folder, "7"), "From: x@example.net\n\nleft\n", u.list[0])
+	peer.Chown(t, folder, u.list[0])
+	wantLearned(t, b.Learn(t.Context(), "user1", items[1:]))
+	if spam, ham := u.database(t, "user1").Counts(); spam+ham != len(items) {
+		t.Errorf("%d spam and %d ham, wanted %d together", spam, ham, len(items))
+	}
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("%s: %v", folder, err)
 	}
 }
 

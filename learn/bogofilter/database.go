@@ -119,17 +119,22 @@ func (d *database) learn(ctx context.Context, way string, items []learn.Item, re
 	return err
 }
 
+// batchFolder holds the messages of a batch while bogofilter runs, in the folder of the
+// database. What a crash leaves there goes with the next batch: no two are at once.
+const batchFolder = "dovetail-batch"
+
 // register runs bogofilter for a batch.
 func (d *database) register(ctx context.Context, way string, items []learn.Item) (err error) {
-	var folder string
+	folder := filepath.Join(d.dir, batchFolder)
 	var list bytes.Buffer
 	defer func() {
-		if folder != "" {
-			err = errors.Join(err, d.as(func() error { return os.RemoveAll(folder) }))
-		}
+		err = errors.Join(err, d.as(func() error { return os.RemoveAll(folder) }))
 	}()
 	err = d.as(func() error {
-		folder, err = os.MkdirTemp("", "dovetail-bogofilter-")
+		err := os.RemoveAll(folder)
+		if err == nil {
+			err = os.Mkdir(folder, 0o700)
+		}
 		for i := 0; err == nil && i < len(items); i++ {
 			name := filepath.Join(folder, strconv.Itoa(i))
 			list.WriteString(name + "\n")
