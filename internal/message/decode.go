@@ -2,11 +2,13 @@ package message
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/emersion/go-message/charset"
 	"golang.org/x/text/encoding/unicode"
@@ -24,18 +26,68 @@ func (p *Part) Open() (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	label, labelled := p.media.Param("charset")
+	_, labelled := p.media.Param("charset")
 	if typ, _ := p.media.Parts(); typ != "text" && typ != "message" && !(labelled && p.IsText()) {
 		return r, nil
 	}
-	switch strings.ToLower(label) {
-	case "", "utf-8", "utf8", "us-ascii", "ascii":
-	default:
+	if label := p.otherCharset(); label != "" {
 		if converted, err := charset.Reader(label, r); err == nil {
 			return converted, nil
 		}
 	}
 	return unicode.UTF8.NewDecoder().Reader(r), nil
+}
+
+// Append appends to dst what Open reads of a text, at most limit bytes, cut at a
+// character's border. Where there is no charset to convert it takes less time. What
+// was read before an error stands.
+func (p *Part) Append(dst []byte, limit int) ([]byte, error) {
+	open, converts := p.Open, p.otherCharset() != ""
+	if !converts {
+		open = p.decoded
+	}
+	r, err := open()
+	if err != nil {
+		return dst, err
+	}
+	start := len(dst)
+	b := bytes.NewBuffer(dst)
+	_, err = b.ReadFrom(io.LimitReader(r, int64(limit)))
+	dst = cutAt(b.Bytes(), start+limit)
+	if !converts && !utf8.Valid(dst[start:]) {
+		// It replaces what is broken, and so never fails.
+		text, _ := unicode.UTF8.NewDecoder().Bytes(dst[start:])
+		dst = cutAt(append(dst[:start], text...), start+limit)
+	}
+	return dst, err
+}
+
+// cutAt gives less than limit bytes of a text, or limit bytes without the character
+// that may be cut there.
+func cutAt(text []byte, limit int) []byte {
+	if len(text) < limit {
+		return text
+	}
+	text = text[:limit]
+	for i := limit - 1; i >= max(limit-utf8.UTFMax, 0); i-- {
+		if utf8.RuneStart(text[i]) {
+			if !utf8.FullRune(text[i:]) {
+				return text[:i]
+			}
+			break
+		}
+	}
+	return text
+}
+
+// otherCharset gives the label of a charset that is none of UTF-8; "" for none.
+func (p *Part) otherCharset() string {
+	label, _ := p.media.Param("charset")
+	switch strings.ToLower(label) {
+	case "utf-8", "utf8", "us-ascii", "ascii":
+		return ""
+	}
+	return label
 }
 
 // decoded undoes the transfer encoding.
@@ -135,7 +187,7 @@ func decodeQP(line []byte) []byte {
 		for end--; end > 0 && strings.IndexByte(" \t\r", line[end-1]) >= 0; end-- {
 		}
 	}
-	out := make([]byte, 0, len(line))
+	out := line[:0]
 	for i := 0; i < end; i++ {
 		switch c := line[i]; {
 		case c != '=':

@@ -310,3 +310,31 @@ func FuzzMIME(f *testing.F) {
 		}
 	})
 }
+
+// Append reads what Open does, within its limit.
+func TestAppend(t *testing.T) {
+	for _, tt := range []struct{ head, body string }{
+		{"", "plain text"},
+		{"Content-Type: text/plain; charset=utf-8\n", "Größe \xff broken \xc3"},
+		{"Content-Type: text/plain; charset=US-ASCII\n", "Größe"},
+		{"Content-Type: text/html; charset=iso-8859-1\n", "Gr\xf6\xdfe"},
+		{"Content-Type: text/plain; charset=nonsense\n", "Gr\xf6\xdfe"},
+		{"Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n", "Gr=C3=B6=\n=C3=9Fe =3D= \nmore=ff  \n"},
+		{"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n", "R3LDtsOfZQ=="},
+		{"Content-Transfer-Encoding: x-unknown\n", "text"},
+	} {
+		p := Parse([]byte(tt.head + "\n" + tt.body)).Structure().Root
+		var want []byte
+		r, err := p.Open()
+		if err == nil {
+			want, err = io.ReadAll(r)
+		}
+		got, err2 := p.Append([]byte("in front "), 1000)
+		if string(got) != "in front "+string(want) || (err == nil) != (err2 == nil) {
+			t.Errorf("%q %q: %q, %v, Open gives %q, %v", tt.head, tt.body, got, err2, want, err)
+		}
+		if short, _ := p.Append(nil, 5); len(short) > 5 || !strings.HasPrefix(string(want), string(short)) {
+			t.Errorf("%q: %q of %q", tt.head, short, want)
+		}
+	}
+}

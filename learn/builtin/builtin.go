@@ -117,20 +117,22 @@ const Unsure learn.Class = "unsure"
 type Verdict struct {
 	Score float64     // from 0, ham, to 1, spam
 	Class learn.Class // learn.Spam, learn.Ham or Unsure; learn.None: there are too few lessons to tell
-	Clues []Clue      // what decided, the strongest first
+
+	found *found
+	spam  []float64 // of each token
 }
 
 // Classify judges a message for a user, whether or not that one has taught anything.
 func (c *Classifier) Classify(ctx context.Context, user string, m *message.Message) (Verdict, error) {
-	tokens, names, err := tokensOf(m)
+	f, err := tokensOf(m)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("builtin classifier: %w", err)
 	}
-	return c.judge(ctx, user, tokens, names)
+	return c.judge(ctx, user, f)
 }
 
 // judge judges by the tokens of a message.
-func (c *Classifier) judge(ctx context.Context, user string, tokens []token, names map[token]string) (Verdict, error) {
+func (c *Classifier) judge(ctx context.Context, user string, f *found) (Verdict, error) {
 	if err := c.store.ready(ctx); err != nil {
 		return Verdict{}, fmt.Errorf("builtin classifier: %w", err)
 	}
@@ -144,22 +146,21 @@ func (c *Classifier) judge(ctx context.Context, user string, tokens []token, nam
 	if least := int64(c.o.MinLessons); k.site.spam < least || k.site.ham < least {
 		return Verdict{}, nil
 	}
-	site, err := c.memory.lookUp(ctx, siteID, k.site, k.siteChanges, tokens)
+	site, err := c.memory.lookUp(ctx, siteID, k.site, k.siteChanges, f.tokens)
 	if err != nil {
 		return failed(err)
 	}
-	own := make([]counts, len(tokens))
+	own := make([]counts, len(f.tokens))
 	if k.ownID != siteID {
-		if own, err = c.memory.lookUp(ctx, k.ownID, k.own, k.ownChanges, tokens); err != nil {
+		if own, err = c.memory.lookUp(ctx, k.ownID, k.own, k.ownChanges, f.tokens); err != nil {
 			return failed(err)
 		}
 	}
-	clues := make([]Clue, len(tokens))
-	for i, t := range tokens {
-		clues[i] = Clue{Token: names[t], Spam: k.probability(site[i], own[i])}
+	v := Verdict{Class: Unsure, found: f, spam: make([]float64, len(f.tokens))}
+	for i := range f.tokens {
+		v.spam[i] = k.probability(site[i], own[i])
 	}
-	v := Verdict{Clues: strongest(clues), Class: Unsure}
-	switch v.Score = combine(v.Clues); {
+	switch v.Score = combine(strongest(v.spam)); {
 	case v.Score >= c.o.Spam:
 		v.Class = learn.Spam
 	case v.Score <= c.o.Ham:

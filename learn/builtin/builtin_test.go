@@ -21,7 +21,7 @@ import (
 	"dovetail/learn"
 )
 
-func open(t *testing.T, o Options) *Classifier {
+func open(t testing.TB, o Options) *Classifier {
 	t.Helper()
 	if o.Path == "" {
 		o.Path = filepath.Join(t.TempDir(), "learn.db")
@@ -38,7 +38,7 @@ func open(t *testing.T, o Options) *Classifier {
 	return c
 }
 
-func item(t *testing.T, raw []byte, class learn.Class) learn.Item {
+func item(t testing.TB, raw []byte, class learn.Class) learn.Item {
 	t.Helper()
 	m := message.Parse(raw)
 	h, err := learn.HashOf(m)
@@ -49,7 +49,7 @@ func item(t *testing.T, raw []byte, class learn.Class) learn.Item {
 }
 
 // items gives so many messages of each class.
-func items(t *testing.T, b *mailbag.Bag, from, to int) []learn.Item {
+func items(t testing.TB, b *mailbag.Bag, from, to int) []learn.Item {
 	var list []learn.Item
 	for i := from; i < to; i++ {
 		list = append(list, item(t, b.Spam(i), learn.Spam), item(t, b.Ham(i), learn.Ham))
@@ -152,17 +152,17 @@ func taught(t *testing.T, c *Classifier, user string, n int) {
 func TestClassify(t *testing.T) {
 	c := open(t, Options{MinLessons: 5})
 	taught(t, c, "anna", 4)
-	if v := class(t, c, "anna", fmt.Appendf(nil, pills, 99)); v.Class != learn.None || len(v.Clues) > 0 {
+	if v := class(t, c, "anna", fmt.Appendf(nil, pills, 99)); v.Class != learn.None || len(v.Clues()) > 0 {
 		t.Errorf("scored after four lessons: %+v", v)
 	}
 	taught(t, c, "bert", 10) // the same lessons, of another user
 	for _, user := range []string{"anna", "bert", "nobody", ""} {
 		v := class(t, c, user, fmt.Appendf(nil, pills, 99))
-		if v.Class != learn.Spam || v.Score < 0.95 || v.Score > 1 || len(v.Clues) < 5 || v.Clues[0].Spam < 0.9 {
+		if v.Class != learn.Spam || v.Score < 0.95 || v.Score > 1 || len(v.Clues()) < 5 || v.Clues()[0].Spam < 0.9 {
 			t.Errorf("%s: %+v", user, v)
 		}
 		v = class(t, c, user, fmt.Appendf(nil, garden, 99))
-		if v.Class != learn.Ham || v.Score < 0 || v.Score > 0.2 || !slices.ContainsFunc(v.Clues, func(c Clue) bool { return c.Token == "subject:garden" }) {
+		if v.Class != learn.Ham || v.Score < 0 || v.Score > 0.2 || !slices.ContainsFunc(v.Clues(), func(c Clue) bool { return c.Token == "subject:garden" }) {
 			t.Errorf("%s: %+v", user, v)
 		}
 		v = class(t, c, user, []byte("X-Other: 1\n\nnothing known here\n"))

@@ -53,33 +53,45 @@ func (v vocabulary) probability(site, own counts) float64 {
 	return (strength*unknown + n*spam/(spam+ham)) / (strength + n)
 }
 
-// Clue is a token that counted for a verdict.
-type Clue struct {
-	Token string  // for people: prefix and text
-	Spam  float64 // how likely a message with it is spam, between 0 and 1
-}
-
-// strongest gives the clues that count, the strongest first.
-func strongest(clues []Clue) []Clue {
-	clues = slices.DeleteFunc(clues, func(c Clue) bool { return math.Abs(c.Spam-0.5) < deviation })
-	slices.SortFunc(clues, func(a, b Clue) int {
-		return cmp.Or(cmp.Compare(math.Abs(b.Spam-0.5), math.Abs(a.Spam-0.5)), cmp.Compare(a.Token, b.Token))
-	})
-	return clues[:min(len(clues), maxClues)]
+// strongest gives the probabilities that count, in no order.
+func strongest(all []float64) []float64 {
+	some := make([]float64, 0, len(all))
+	for _, p := range all {
+		if math.Abs(p-0.5) >= deviation {
+			some = append(some, p)
+		}
+	}
+	if len(some) > maxClues {
+		slices.SortFunc(some, func(a, b float64) int { return cmp.Compare(math.Abs(b-0.5), math.Abs(a-0.5)) })
+		some = some[:maxClues]
+	}
+	return some
 }
 
 // combine gives the score of a message by Fisher's method: how unlikely it is
-// that so many clues speak for spam by chance, and the same for ham. What speaks
+// that so many tokens speak for spam by chance, and the same for ham. What speaks
 // for both, or for neither, is one half.
-func combine(clues []Clue) float64 {
-	var forSpam, forHam float64 // -2 times the sum of logarithms
-	for _, c := range clues {
-		forSpam -= 2 * math.Log(1-c.Spam)
-		forHam -= 2 * math.Log(c.Spam)
+func combine(spam []float64) float64 {
+	forSpam, forHam := product{1, 0}, product{1, 0}
+	for _, p := range spam {
+		forSpam.times(1 - p)
+		forHam.times(p)
 	}
-	n := len(clues)
-	return (chiSquare(forHam, n) - chiSquare(forSpam, n) + 1) / 2
+	n := len(spam)
+	return (chiSquare(-2*forHam.log(), n) - chiSquare(-2*forSpam.log(), n) + 1) / 2
 }
+
+// product is one of many factors below one, of which the logarithm is wanted:
+// one logarithm takes as long as many multiplications.
+type product struct{ rest, logs float64 }
+
+func (p *product) times(x float64) {
+	if p.rest *= x; p.rest < 1e-200 {
+		p.logs, p.rest = p.log(), 1
+	}
+}
+
+func (p *product) log() float64 { return p.logs + math.Log(p.rest) }
 
 // chiSquare gives the probability that a chi-square variable with 2n degrees of
 // freedom is at least x.

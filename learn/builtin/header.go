@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"net/netip"
 	"strings"
 
 	"dovetail/internal/message"
@@ -108,10 +107,16 @@ func (c *collector) signer(value string) {
 // received takes hosts and networks of a Received field.
 func (c *collector) received(value string) {
 	value, _, _ = strings.Cut(value, ";") // then comes the date
-	for word := range strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune(" \t()[]<>=,", r) }) {
-		if ip, err := netip.ParseAddr(strings.TrimPrefix(word, "IPv6:")); err == nil {
+	for len(value) > 0 {
+		n := strings.IndexAny(value, " \t()[]<>=,")
+		if n < 0 {
+			n = len(value)
+		}
+		word := value[:n]
+		value = value[min(n+1, len(value)):]
+		if ip, ok := address(strings.TrimPrefix(word, "IPv6:")); ok {
 			c.ip("received:", ip)
-		} else if strings.Contains(word, ".") && !strings.Contains(word, "@") {
+		} else if strings.IndexByte(word, '.') >= 0 && strings.IndexByte(word, '@') < 0 {
 			c.host("received:", word)
 		}
 	}

@@ -15,7 +15,11 @@ type known struct {
 // known asks for the numbers of lessons of the site and of a user.
 func (s *store) known(ctx context.Context, user string) (known, error) {
 	var k known
-	rows, err := s.users.QueryContext(ctx, user)
+	if err := ctx.Err(); err != nil {
+		return k, err
+	}
+	// Watching ctx takes longer than the two rows, which no writer keeps us from.
+	rows, err := s.users.QueryContext(context.WithoutCancel(ctx), user)
 	if err != nil {
 		return k, err
 	}
@@ -80,7 +84,7 @@ func keys(user int64, tokens []token) []byte {
 
 // vocabulary reads all tokens of a user, unless they are more than limit: then, and
 // when there are none, it gives nil.
-func (s *store) vocabulary(ctx context.Context, user int64, limit int) (all map[int64]counts, changes int64, err error) {
+func (s *store) vocabulary(ctx context.Context, user int64, limit int) (all *table, changes int64, err error) {
 	first, end := keysOf(user)
 	// One statement sees one state of the file.
 	rows, err := s.db.QueryContext(ctx, `SELECT (SELECT changes FROM users WHERE id = ?), key, spam, ham FROM tokens
@@ -89,16 +93,16 @@ func (s *store) vocabulary(ctx context.Context, user int64, limit int) (all map[
 		return nil, 0, err
 	}
 	defer rows.Close()
-	all = map[int64]counts{}
+	all = &table{}
 	for rows.Next() {
 		var key int64
 		var n counts
 		if err := rows.Scan(&changes, &key, &n.spam, &n.ham); err != nil {
 			return nil, 0, err
 		}
-		all[key] = n
+		all.set(key, n)
 	}
-	if err := rows.Err(); err != nil || len(all) == 0 || len(all) > limit {
+	if err := rows.Err(); err != nil || all.used == 0 || all.used > limit {
 		return nil, 0, err
 	}
 	return all, changes, nil

@@ -33,10 +33,18 @@ type memory struct {
 
 // remembered is the vocabulary of a user.
 type remembered struct {
-	changes int64 // of the file, when it was read
-	counts  map[int64]counts
-	asked   int // lookups in the file since
+	changes int64  // of the file, when it was read
+	counts  *table // nil: it was not read
+	asked   int    // lookups in the file since
 	loading bool
+}
+
+// tokens is how many are in memory.
+func (r *remembered) tokens() int {
+	if r.counts == nil {
+		return 0
+	}
+	return r.counts.used
 }
 
 func newMemory(s *store) *memory {
@@ -58,13 +66,13 @@ func (m *memory) lookUp(ctx context.Context, user int64, lessons counts, changes
 	}
 	found := make([]counts, len(tokens))
 	for i, t := range tokens {
-		found[i] = vocabulary[keyOf(user, t)]
+		found[i] = vocabulary.get(keyOf(user, t))
 	}
 	return found, nil
 }
 
 // find gives the vocabulary of a user if it is there; else it may begin to read it.
-func (m *memory) find(user int64, lessons counts, changes int64) map[int64]counts {
+func (m *memory) find(user int64, lessons counts, changes int64) *table {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.users[user]
@@ -76,7 +84,7 @@ func (m *memory) find(user int64, lessons counts, changes int64) map[int64]count
 		return r.counts
 	}
 	r.asked++
-	rows := max(len(r.counts), int(lessons.spam+lessons.ham)*lessonTokens)
+	rows := max(r.tokens(), int(lessons.spam+lessons.ham)*lessonTokens)
 	if !r.loading && rows <= maxInMemory && r.asked > rows/lookupsWorth {
 		r.loading = true
 		m.loads.Go(func() { m.load(user) })
@@ -97,9 +105,9 @@ func (m *memory) load(user int64) {
 	if err != nil || counts == nil {
 		return
 	}
-	m.size += len(counts) - len(r.counts)
+	m.size += counts.used - r.tokens()
 	r.counts, r.changes = counts, changes
 	if m.size > maxInMemory { // begin anew with this one
-		m.users, m.size = map[int64]*remembered{user: r}, len(counts)
+		m.users, m.size = map[int64]*remembered{user: r}, counts.used
 	}
 }

@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func TestMemory(t *testing.T) {
 		t.Helper()
 		for i := range 20 {
 			v := class(t, c, "anna", b.Spam(100+i))
-			if v.Score != cold[i].Score || !slices.Equal(v.Clues, cold[i].Clues) {
+			if v.Score != cold[i].Score || !slices.Equal(v.Clues(), cold[i].Clues()) {
 				t.Errorf("%s: %d: %+v, from the file %+v", what, i, v.Score, cold[i].Score)
 			}
 		}
@@ -65,7 +64,7 @@ func TestMemory(t *testing.T) {
 	same("after another one's lesson")
 	warm(t, c, "anna", b.Spam(0))
 	same("read again")
-	if want := len(c.memory.users[siteID].counts) + len(c.memory.users[1].counts); c.memory.size != want || want == 0 {
+	if want := c.memory.users[siteID].counts.used + c.memory.users[1].counts.used; c.memory.size != want || want == 0 {
 		t.Errorf("size %d, want %d", c.memory.size, want)
 	}
 }
@@ -75,18 +74,39 @@ func TestMemoryIsBounded(t *testing.T) {
 	c := open(t, Options{})
 	teach(t, c, "anna", learn.Learned, items(t, mailbag.New(1), 0, 5)...)
 	all, changes, err := c.store.vocabulary(t.Context(), siteID, maxInMemory)
-	if err != nil || len(all) < 50 || changes != 1 {
-		t.Fatal(len(all), changes, err)
+	if err != nil || all.used < 50 || changes != 1 {
+		t.Fatal(all, changes, err)
 	}
-	for limit, want := range map[int]bool{len(all): true, len(all) - 1: false} {
+	for limit, want := range map[int]bool{all.used: true, all.used - 1: false} {
 		got, _, err := c.store.vocabulary(t.Context(), siteID, limit)
-		if err != nil || maps.Equal(got, all) != want {
-			t.Errorf("limit %d: %d tokens, %v", limit, len(got), err)
+		if err != nil || (got != nil && got.used == all.used) != want {
+			t.Errorf("limit %d: %v, %v", limit, got, err)
 		}
 	}
 	for range 100 {
 		if c.memory.find(siteID, counts{spam: maxInMemory}, 1) != nil || c.memory.users[siteID].loading {
 			t.Fatal("a vocabulary beyond the bound is read")
+		}
+	}
+}
+
+// A table gives what was put into it, whichever keys collide.
+func TestTable(t *testing.T) {
+	var all table
+	want := map[int64]counts{}
+	for i := range int64(5000) {
+		key := i%7<<keyBits | i*1024 // many of the same low bits
+		want[key] = counts{spam: i % 3, ham: i % 5}
+		all.set(key, want[key])
+	}
+	for key, n := range want {
+		if got := all.get(key); got != n {
+			t.Errorf("%d: %v, want %v", key, got, n)
+		}
+	}
+	for key := range int64(1000) {
+		if got := all.get(-1 - key); got != (counts{}) {
+			t.Errorf("%v, which was never set", got)
 		}
 	}
 }

@@ -97,7 +97,7 @@ func (s *Scorer) without(m *message.Message) *message.Message {
 func (s *Scorer) verdict(ctx context.Context, user string, m *message.Message) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	tokens, names, err := tokensOf(m)
+	f, err := tokensOf(m)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("builtin classifier: %w", err)
 	}
@@ -123,7 +123,7 @@ func (s *Scorer) verdict(ctx context.Context, user string, m *message.Message) (
 			<-s.slots
 			answered <- a
 		}()
-		a.Verdict, a.err = s.classifier.judge(ctx, user, tokens, names)
+		a.Verdict, a.err = s.classifier.judge(ctx, user, f)
 	}()
 	select {
 	case a := <-answered:

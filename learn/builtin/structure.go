@@ -1,13 +1,14 @@
 package builtin
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"path"
 	"strconv"
 	"strings"
 
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 
 	"dovetail/internal/message"
 )
@@ -64,15 +65,18 @@ func (c *collector) part(p *message.Part) {
 	if !p.IsText() || p.IsMultipart() || len(p.Children) > 0 || c.text <= 0 {
 		return
 	}
-	r, err := p.Open()
-	if err != nil {
+	var err error
+	if c.content, err = p.Append(c.content[:0], c.text); errors.Is(err, message.ErrEncoding) {
 		c.add("mime:", "unreadable")
 		return
 	}
-	if media.Type == "text/plain" || !strings.Contains(media.Type, "html") {
-		c.plain(r)
+	if c.text -= len(c.content); err != nil {
+		c.err = err
+	}
+	if strings.Contains(media.Type, "html") {
+		c.html(c.content)
 	} else {
-		c.html(r)
+		c.words("", string(c.content))
 	}
 }
 
@@ -86,47 +90,33 @@ func (c *collector) fileName(name string) {
 	c.words("file:", strings.TrimSuffix(name, ext))
 }
 
-// plain takes the words of plain text.
-func (c *collector) plain(r io.Reader) {
-	b, err := io.ReadAll(io.LimitReader(r, int64(c.text)))
-	if c.text -= len(b); err != nil {
-		c.err = err
-	}
-	c.words("", string(b))
-}
-
 // html takes the words of HTML, as those of plain text, and apart from them its
 // tags and where links and pictures come from. A tag ends a word as a space does,
 // unless it is one inside a line of text, with which spam cuts words.
-func (c *collector) html(r io.Reader) {
-	in := &counted{r: io.LimitReader(r, int64(c.text))}
-	z := html.NewTokenizer(in)
-	z.SetMaxBuf(maxText)
-	var text strings.Builder
-	skipped := "" // the element whose content is not text
+func (c *collector) html(content []byte) {
+	z := html.NewTokenizer(bytes.NewReader(content))
+	text := c.plain[:0]
+	skipped := false // the content of style and script is no text
 	for {
 		switch kind := z.Next(); kind {
-		case html.ErrorToken:
-			if err := z.Err(); err != io.EOF && !errors.Is(err, html.ErrBufferExceeded) {
-				c.err = err
-			}
-			c.text -= in.n
-			c.words("", text.String())
+		case html.ErrorToken: // the end
+			c.plain = text
+			c.words("", string(text))
 			return
 		case html.TextToken:
-			if skipped == "" {
-				text.Write(z.Text())
+			if !skipped {
+				text = append(text, z.Text()...)
 			}
 		case html.CommentToken:
 			c.add("html:", "comment")
 		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
 			name, attrs := z.TagName()
-			tag := string(name)
+			tag := atom.String(name)
 			if !inline[tag] {
-				text.WriteByte(' ')
+				text = append(text, ' ')
 			}
 			if kind == html.EndTagToken {
-				skipped = ""
+				skipped = false
 				continue
 			}
 			c.add("tag:", tag)
@@ -134,7 +124,7 @@ func (c *collector) html(r io.Reader) {
 				c.attributes(z, tag)
 			}
 			if kind == html.StartTagToken && (tag == "style" || tag == "script") {
-				skipped = tag
+				skipped = true
 			}
 		}
 	}
@@ -151,15 +141,14 @@ func (c *collector) attributes(z *html.Tokenizer, tag string) {
 	for more := true; more; {
 		var key, value []byte
 		key, value, more = z.TagAttr()
-		v := bounded(string(value))
-		switch k := string(key); k {
+		switch k := atom.String(key); k {
 		case "href", "src", "action", "background":
 			c.add("attr:", tag+" "+k)
-			c.link(v)
+			c.link(bounded(string(value)))
 		case "style":
-			c.style(v)
+			c.style(bounded(string(value)))
 		case "color", "bgcolor", "face", "size", "width", "height", "align":
-			c.add("attr:", k+"="+strings.ToLower(v))
+			c.add("attr:", k+"="+strings.ToLower(bounded(string(value))))
 		}
 	}
 }
@@ -174,16 +163,4 @@ func (c *collector) style(css string) {
 			c.add("css:", name+"="+strings.TrimSpace(value))
 		}
 	}
-}
-
-// counted counts what was read.
-type counted struct {
-	r io.Reader
-	n int
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += n
-	return n, err
 }

@@ -22,12 +22,12 @@ const (
 // matter, since the file knows what was learned.
 func (c *Classifier) Learn(ctx context.Context, user string, items []learn.Item) []learn.Result {
 	results := make([]learn.Result, len(items))
-	lists := make([][]token, len(items))
+	lists := make([]*found, len(items))
 	for i, item := range items { // before the transaction, so that nobody waits for it
 		var err error
 		if item.Message.Size() == 0 {
 			results[i] = learn.Result{Outcome: learn.Refused, Reason: "the message is empty"}
-		} else if lists[i], _, err = tokensOf(item.Message); err != nil {
+		} else if lists[i], err = tokensOf(item.Message); err != nil {
 			results[i].Err = fmt.Errorf("builtin classifier: %w", err)
 		}
 	}
@@ -42,7 +42,7 @@ func (c *Classifier) Learn(ctx context.Context, user string, items []learn.Item)
 				if results[i] != (learn.Result{}) {
 					continue
 				}
-				if results[i].Outcome, err = t.learn(item, lists[i], c.o.Now().Unix()); err != nil {
+				if results[i].Outcome, err = t.learn(item, lists[i].tokens, c.o.Now().Unix()); err != nil {
 					return err
 				}
 			}

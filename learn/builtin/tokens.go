@@ -2,9 +2,7 @@ package builtin
 
 import (
 	"fmt"
-	"hash"
-	"hash/fnv"
-	"slices"
+	"sync"
 
 	"dovetail/internal/message"
 )
@@ -27,42 +25,125 @@ const (
 // with a probability of three in a million.
 type token uint64
 
-// collector takes the tokens of one message, each once.
-type collector struct {
-	names map[token]string // the texts, for people
-	hash  hash.Hash64
-	buf   []byte // the token under way
-	list  []token
-	text  int   // bytes of text that may still be read
-	err   error // of reading the message
+// The numbers of FNV-1a, which hashes while a text is looked at.
+const (
+	fnvOffset token = 14695981039346656037
+	fnvPrime  token = 1099511628211
+)
+
+// with goes on with a hash.
+func (t token) with(text string) token {
+	for i := range len(text) {
+		t = (t ^ token(text[i])) * fnvPrime
+	}
+	return t
 }
 
-// tokensOf gives the different tokens of a message, sorted, and their texts. The
-// error is that of reading the message.
-func tokensOf(m *message.Message) ([]token, map[token]string, error) {
-	c := &collector{names: make(map[token]string, 256), hash: fnv.New64a(), text: maxText}
+// withLower goes on with the hash of ASCII text in lower case.
+func (t token) withLower(text string) token {
+	for i := range len(text) {
+		t = (t ^ token(lower(text[i]))) * fnvPrime
+	}
+	return t
+}
+
+// lower gives an ASCII letter in lower case.
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'Z' {
+		b |= 0x20
+	}
+	return b
+}
+
+// found are the different tokens of a message, in the order in which they came.
+type found struct {
+	tokens []token
+	texts  []byte // of all tokens, for people
+	ends   []int  // where each token's text ends
+}
+
+// name gives the text of a token.
+func (f *found) name(i int) string {
+	from := 0
+	if i > 0 {
+		from = f.ends[i-1]
+	}
+	return string(f.texts[from:f.ends[i]])
+}
+
+// collector takes the tokens of one message, each once.
+type collector struct {
+	*found
+	*scratch
+	text int   // bytes of text that may still be read
+	err  error // of reading the message
+}
+
+// scratch is memory that messages use one after the other.
+type scratch struct {
+	seen    [2 * 1024]token // a hash table of the tokens, more than twice as large as maxTokens
+	content []byte          // of a part
+	plain   []byte          // what HTML shows
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// tokensOf gives the tokens of a message. The error is that of reading it.
+func tokensOf(m *message.Message) (*found, error) {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	clear(s.seen[:])
+	c := &collector{scratch: s, text: maxText, found: &found{
+		tokens: make([]token, 0, 384), ends: make([]int, 0, 384), texts: make([]byte, 0, 5<<10),
+	}}
 	c.header(m)
 	c.structure(m)
 	if c.err != nil {
-		return nil, nil, fmt.Errorf("reading the message: %w", c.err)
+		return nil, fmt.Errorf("reading the message: %w", c.err)
 	}
-	slices.Sort(c.list)
-	return c.list, c.names, nil
+	return c.found, nil
+}
+
+// isNew tells whether a token is to be taken: then its text must follow.
+func (c *collector) isNew(t token) bool {
+	if len(c.tokens) >= maxTokens {
+		return false
+	}
+	t = max(t, 1) // zero is an empty place
+	i := t % token(len(c.seen))
+	for ; c.seen[i] != 0; i = (i + 1) % token(len(c.seen)) {
+		if c.seen[i] == t {
+			return false
+		}
+	}
+	c.seen[i] = t
+	c.tokens = append(c.tokens, t)
+	return true
 }
 
 // add takes a token.
 func (c *collector) add(prefix, text string) {
-	if text == "" || len(c.list) >= maxTokens {
+	if text == "" {
 		return
 	}
 	text = text[:min(len(text), maxTokenBytes)]
-	c.buf = append(append(c.buf[:0], prefix...), text...)
-	c.hash.Reset()
-	_, _ = c.hash.Write(c.buf) // a hash takes everything
-	t := token(c.hash.Sum64())
-	if _, ok := c.names[t]; ok {
+	if c.isNew(fnvOffset.with(prefix).with(text)) {
+		c.texts = append(append(c.texts, prefix...), text...)
+		c.ends = append(c.ends, len(c.texts))
+	}
+}
+
+// addLower takes a token of ASCII text in lower case.
+func (c *collector) addLower(prefix, text string) {
+	if text == "" {
 		return
 	}
-	c.names[t] = string(c.buf)
-	c.list = append(c.list, t)
+	text = text[:min(len(text), maxTokenBytes)]
+	if c.isNew(fnvOffset.with(prefix).withLower(text)) {
+		c.texts = append(c.texts, prefix...)
+		for i := range len(text) {
+			c.texts = append(c.texts, lower(text[i]))
+		}
+		c.ends = append(c.ends, len(c.texts))
+	}
 }

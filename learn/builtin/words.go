@@ -13,51 +13,115 @@ import (
 // signs inside of it, in lower case; scripts that write no spaces give pairs of
 // characters. Addresses of web pages give their hosts besides.
 func (c *collector) words(prefix, text string) {
-	for len(text) > 0 {
-		start := strings.IndexFunc(text, isWordRune)
-		if start < 0 {
-			return
+	for i := 0; i < len(text); {
+		if b := text[i]; b < utf8.RuneSelf && signs[b] != inWord {
+			i++
+			continue
+		} else if b >= utf8.RuneSelf {
+			if r, n := utf8.DecodeRuneInString(text[i:]); !isWordRune(r) {
+				i += n
+				continue
+			}
 		}
-		text = text[start:]
-		if link, n := linkAt(text); n > 0 {
+		if link, n := linkAt(text[i:]); n > 0 {
 			c.link(link)
-			text = text[n:]
+			i += n
 			continue
 		}
-		n := wordLen(text)
-		c.word(prefix, text[:n])
-		text = text[n:]
+		n, ascii := wordLen(text[i:])
+		if word := text[i : i+n]; ascii {
+			c.asciiWord(prefix, word)
+		} else {
+			c.word(prefix, word)
+		}
+		i += n
 	}
 }
 
-// isWordRune tells whether r may be in a word.
-func isWordRune(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '$' || r == '€' || r == '£' ||
-		r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.M, r))
-}
+// What an ASCII character is to words.
+const (
+	inWord  = 1 + iota
+	joining // inside of a word alone
+	ending  // at its end: "free!" and "100%" say more than the word alone
+)
 
-// wordLen gives the bytes of the word at the start of text: signs that join
-// belong to it when a word goes on behind them.
-func wordLen(text string) int {
-	n := 0
-	for i, r := range text {
-		switch {
-		case isWordRune(r):
-			n = i + utf8.RuneLen(r)
-		case strings.ContainsRune("'-._,@+", r) && n == i:
-		case r == '!' || r == '%':
-			if n == i {
-				n = i + 1 // "free!" and "100%" say more than the word alone
-			}
-			return n
-		default:
-			return n
+var signs = func() (signs [utf8.RuneSelf]uint8) {
+	for i := range signs {
+		switch b := byte(i); {
+		case lower(b) >= 'a' && lower(b) <= 'z' || b >= '0' && b <= '9' || b == '$':
+			signs[i] = inWord
+		case strings.IndexByte("'-._,@+", b) >= 0:
+			signs[i] = joining
+		case b == '!' || b == '%':
+			signs[i] = ending
 		}
 	}
-	return n
+	return signs
+}()
+
+// isWordRune tells whether a character beyond ASCII may be in a word.
+func isWordRune(r rune) bool {
+	return r == '€' || r == '£' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.M, r)
 }
 
-// word takes one word.
+// wordLen gives the bytes of the word at the start of text, and whether all are
+// ASCII: signs that join belong to it when a word goes on behind them.
+func wordLen(text string) (n int, ascii bool) {
+	ascii = true
+	for i := 0; i < len(text); {
+		if b := text[i]; b < utf8.RuneSelf {
+			switch sign := signs[b]; {
+			case sign == inWord:
+				n = i + 1
+			case sign == joining && n == i:
+			case sign == ending && n == i:
+				return i + 1, ascii
+			default:
+				return n, ascii
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if !isWordRune(r) {
+			return n, ascii
+		}
+		ascii = false
+		i += size
+		n = i
+	}
+	return n, ascii
+}
+
+// asciiWord takes a word of ASCII characters.
+func (c *collector) asciiWord(prefix, word string) {
+	switch n := len(word); {
+	case n < minWord:
+		return
+	case n > maxWord && strings.IndexByte(word, '@') < 0:
+		c.add("long:", strconv.Itoa(n/10*10))
+		return
+	}
+	c.addLower(prefix, word)
+	if len(word) > minWord && shouted(word) {
+		c.addLower("shout:"+prefix, word)
+	}
+}
+
+// shouted tells whether a word has capital letters, and no small ones.
+func shouted(word string) bool {
+	capital := false
+	for i := range len(word) {
+		if b := word[i]; b >= 'a' && b <= 'z' {
+			return false
+		} else if b >= 'A' && b <= 'Z' {
+			capital = true
+		}
+	}
+	return capital
+}
+
+// word takes a word of any characters.
 func (c *collector) word(prefix, word string) {
 	n := utf8.RuneCountInString(word)
 	if first, _ := utf8.DecodeRuneInString(word); isDense(first) {
@@ -96,14 +160,7 @@ func (c *collector) pairs(prefix, word string) {
 
 // linkAt gives the address of a web page at the start of text, and its length.
 func linkAt(text string) (link string, n int) {
-	if (text[0]|0x20) != 'h' && (text[0]|0x20) != 'w' {
-		return "", 0
-	}
-	if len(text) < 5 {
-		return "", 0
-	}
-	head := strings.ToLower(text[:min(len(text), 8)])
-	if !strings.HasPrefix(head, "http://") && !strings.HasPrefix(head, "https://") && !strings.HasPrefix(head, "www.") {
+	if !hasPrefix(text, "http://") && !hasPrefix(text, "https://") && !hasPrefix(text, "www.") {
 		return "", 0
 	}
 	n = strings.IndexAny(text, " \t\r\n<>\"'()[]{}")
@@ -113,9 +170,14 @@ func linkAt(text string) (link string, n int) {
 	return text[:n], n
 }
 
+// hasPrefix tells whether text begins with an ASCII prefix in lower case, in any case.
+func hasPrefix(text, prefix string) bool {
+	return len(text) >= len(prefix) && lower(text[0]) == prefix[0] && strings.EqualFold(text[:len(prefix)], prefix)
+}
+
 // link takes the parts of a link that say where it leads.
 func (c *collector) link(link string) {
-	if strings.HasPrefix(strings.ToLower(link), "www.") {
+	if hasPrefix(link, "www.") {
 		link = "http://" + link
 	}
 	u, err := url.Parse(strings.TrimSpace(link))
@@ -153,7 +215,7 @@ func (c *collector) link(link string) {
 // Of an address it takes the networks, too.
 func (c *collector) host(prefix, host string) {
 	host = strings.ToLower(strings.Trim(host, ".[]"))
-	if ip, err := netip.ParseAddr(host); err == nil {
+	if ip, ok := address(host); ok {
 		c.ip(prefix, ip)
 		return
 	}
@@ -165,6 +227,15 @@ func (c *collector) host(prefix, host string) {
 		}
 		host = rest
 	}
+}
+
+// address reads an IP address, which a name is seen not to be at once.
+func address(text string) (netip.Addr, bool) {
+	if text == "" || (text[len(text)-1] < '0' || text[len(text)-1] > '9') && strings.IndexByte(text, ':') < 0 {
+		return netip.Addr{}, false
+	}
+	ip, err := netip.ParseAddr(text)
+	return ip, err == nil
 }
 
 func (c *collector) ip(prefix string, ip netip.Addr) {
