@@ -50,11 +50,12 @@ func TestLearnSelftest(t *testing.T) {
 			sockets := []string{"socket " + m.dir + "/sockets/learn-spam", "socket " + m.dir + "/sockets/learn-ham"}
 			expect("nor learnd", append(sockets, "back end rspamd", "dovetail-learnd")...)
 			r.Start()
+			m.check(os.Chmod(m.config, 0o600))
 			m.check(os.Chmod(m.dir+"/queue", 0o700))
 			m.check(os.Remove(m.dir + "/bin/learn-spam"))
 			m.check(os.Remove(m.dir + "/imapsieve/report-ham.sieve"))
 			expect("what is gone", append([]string{"script " + m.dir + "/imapsieve/report-ham.sieve", `execute "learn-spam"`, `pipe "learn-spam"`},
-				append(sockets, "queue "+m.dir+"/queue")...)...)
+				append(sockets, "queue "+m.dir+"/queue", "configuration "+m.config)...)...)
 		})
 	}
 }

@@ -232,6 +232,9 @@ func TestImapsieve(t *testing.T) {
 			expect("COPY Junk Trash")
 			c.move("Junk", "two", "Trash")
 			expect("MOVE Junk Trash")
+			if log := d.Log(); !strings.Contains(log, `left out for user1: Trash is the trash`) {
+				t.Errorf("nothing in Dovecot's log of what a rule left out:\n%s", log)
+			}
 			c.copy("Junk", "four", "INBOX")
 			expect("COPY Junk INBOX", `user1 ham four COPY "Junk" "INBOX"`)
 			c.move("Junk", "four", folders[4])
@@ -276,35 +279,58 @@ func quoted(names []string) []string {
 	return list
 }
 
-// The scripts that a site has from before work unchanged.
+// The scripts that a site has from before work unchanged. They tell the user alone, so a
+// copy within the junk folder, which fires both rules, is what was said last: ham,
+// unless the rule of ham comes first.
 func TestOldReportScripts(t *testing.T) {
-	m := newTaught(t)
-	for _, name := range []string{"report-spam.sieve", "report-ham.sieve"} {
-		m.check(os.WriteFile(filepath.Join(m.dir, "imapsieve", name), []byte(testdata(t, "site/"+name)), 0o644))
-	}
-	d := peer.StartDovecot(t, peer.DovecotOptions{Users: peer.OneUID(1), Mailboxes: quoted(folders), Extra: m.here(`
+	for name, rules := range map[string]struct {
+		spam, ham int
+		within    []string
+	}{
+		"spam first": {1, 2, []string{"spam", "ham"}},
+		"ham first":  {2, 1, []string{"ham", "spam"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newTaught(t)
+			for _, name := range []string{"report-spam.sieve", "report-ham.sieve"} {
+				m.check(os.WriteFile(filepath.Join(m.dir, "imapsieve", name), []byte(testdata(t, "site/"+name)), 0o644))
+			}
+			d := peer.StartDovecot(t, peer.DovecotOptions{Users: peer.OneUID(1), Mailboxes: quoted(folders), Extra: m.here(fmt.Sprintf(`
 protocol imap {
   mail_plugins = $mail_plugins imap_sieve
 }
 plugin {
   sieve_plugins = sieve_imapsieve sieve_extprograms
-  imapsieve_mailbox1_name = Spam
-  imapsieve_mailbox1_causes = COPY APPEND
-  imapsieve_mailbox1_before = file:/etc/dovecot/imapsieve/report-spam.sieve
-  imapsieve_mailbox2_name = *
-  imapsieve_mailbox2_from = Spam
-  imapsieve_mailbox2_causes = COPY
-  imapsieve_mailbox2_before = file:/etc/dovecot/imapsieve/report-ham.sieve
+  imapsieve_mailbox%[1]d_name = Spam
+  imapsieve_mailbox%[1]d_causes = COPY APPEND
+  imapsieve_mailbox%[1]d_before = file:/etc/dovecot/imapsieve/report-spam.sieve
+  imapsieve_mailbox%[2]d_name = *
+  imapsieve_mailbox%[2]d_from = Spam
+  imapsieve_mailbox%[2]d_causes = COPY
+  imapsieve_mailbox%[2]d_before = file:/etc/dovecot/imapsieve/report-ham.sieve
   sieve_pipe_bin_dir = /usr/local/lib/dovecot
 }
-`)})
-	c := newClient(t, d, "user1")
-	c.append("INBOX", "one")
-	c.move("INBOX", "one", "Spam")
-	c.copy("Spam", "one", "Trash")
-	c.move("Spam", "one", "INBOX")
-	want := []string{`user1 spam one  "" ""`, `user1 ham one  "" ""`}
-	if got := m.lessons(); !slices.Equal(got, want) {
-		t.Errorf("lessons %q, want %q", got, want)
+`, rules.spam, rules.ham))})
+			c := newClient(t, d, "user1")
+			expect := func(what string, classes ...string) {
+				t.Helper()
+				var want []string
+				for _, class := range classes {
+					want = append(want, "user1 "+class+` one  "" ""`)
+				}
+				if got := m.lessons(); !slices.Equal(got, want) {
+					t.Errorf("%s: lessons %q, want %q", what, got, want)
+				}
+			}
+			c.append("INBOX", "one")
+			c.move("INBOX", "one", "Spam")
+			c.copy("Spam", "one", "Trash")
+			c.move("Spam", "one", "INBOX")
+			expect("there and back", "spam", "ham")
+			c.move("INBOX", "one", "Spam")
+			expect("MOVE INBOX Spam", "spam")
+			c.copy("Spam", "one", "Spam")
+			expect("COPY Spam Spam", rules.within...)
+		})
 	}
 }

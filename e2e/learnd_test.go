@@ -378,6 +378,22 @@ var hostility = map[string]func(net.Conn){
 	},
 }
 
+// hostile starts a server that treats its connections badly, and gives its URL.
+func hostile(t *testing.T, treat func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			go func() { defer c.Close(); treat(c) }()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
 // Whatever one back end does, learn-spam ends well, the others learn, delivery to a
 // spamtrap is answered, and learnd can be ended; what the bad one did not learn
 // waits, and is learned by a good one in its place.
@@ -385,17 +401,7 @@ func TestLearndHostile(t *testing.T) {
 	for name, treat := range hostility {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			go func() {
-				for c, err := l.Accept(); err == nil; c, err = l.Accept() {
-					go func() { defer c.Close(); treat(c) }()
-				}
-			}()
-			testBad(t, "http://"+l.Addr().String())
+			testBad(t, hostile(t, treat))
 		})
 	}
 	t.Run("is down", func(t *testing.T) {

@@ -400,10 +400,10 @@ func TestSockets(t *testing.T) {
 	}
 	s.left(0)
 	// A rule leaves it out; bad arguments are an error.
-	if answer := say(t, s.uid, s.path("pipe/learn-ham"), "--from=Junk", "--to=Trash", "bob"); answer != "+\n" {
+	if answer := say(t, s.uid, s.path("pipe/learn-ham"), "--cause=copy", "--from=Junk", "--to=Trash", "bob"); answer != "+\n" {
 		t.Errorf("left out: answer %q", answer)
 	}
-	p.logs("left out", 1)
+	p.logs(`msg=lesson user=bob class=ham cause=COPY from=Junk to=Trash origin=event outcome="left out" reason="Trash is the trash`, 1)
 	if answer := say(t, s.uid, s.path("pipe/learn-ham"), "--nonsense"); answer != "-\n" {
 		t.Errorf("a bad argument: answer %q", answer)
 	}

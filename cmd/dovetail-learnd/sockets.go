@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,6 +14,7 @@ import (
 	"dovetail/cmd/internal/setup"
 	"dovetail/learn"
 	"dovetail/learn/script"
+	"dovetail/learn/teach"
 )
 
 // services are the names of sockets, with what their clients' messages are.
@@ -54,7 +56,7 @@ func (d *daemon) listen(ctx context.Context, group *errgroup.Group) error {
 func (d *daemon) take(ctx context.Context, r script.Request) error {
 	co := d.current.Load()
 	caller := handin.Caller{UID: int(r.UID), Getenv: func(key string) string { return r.Env[key] }}
-	leftOut, err := handin.Take(co.config, r.Name, services[r.Name], r.Args, caller, r.Body, func(l learn.Lesson, message io.Reader) error {
+	lesson, leftOut, err := handin.Take(co.config, r.Name, services[r.Name], r.Args, caller, r.Body, func(l learn.Lesson, message io.Reader) error {
 		l.By = &r.UID
 		_, err := co.queue.Put(ctx, l, message)
 		return err
@@ -63,7 +65,7 @@ func (d *daemon) take(ctx context.Context, r script.Request) error {
 	case err != nil:
 		return err
 	case leftOut != "":
-		co.log.Info("left out", "program", r.Name, "user", r.Env["USER"], "reason", leftOut)
+		setup.TeachLog{Logger: co.log}.Event(teach.Event{Lesson: lesson, Outcome: teach.LeftOut, Reason: leftOut, Took: time.Since(lesson.At)})
 	default:
 		co.teacher.Wake()
 	}

@@ -43,10 +43,16 @@ already is not taught again, so after an interruption the same command goes on.
 A SOURCE is a Maildir with its subfolders, an mbox file, a directory of messages,
 one message, or a folder of an IMAP server: imaps://USER@HOST/FOLDER. Messages and
 mbox files may be compressed (gzip, bzip2, zstd). Those of a user are to be named with
--u; without it the site as a whole learns.
+-u; without it the site as a whole learns. For --since a message of an mbox file is as
+old as its field Date, any other as old as its file, or as the server says.
 
-Exit status: 0, 64 wrong usage, 66 when a source cannot be read, 67 no such user,
-75 when messages could not be taught (call it again), 78 broken configuration.`,
+With --format json one object is printed: messages (found), unreadable and twice (of
+these), backends (of each: name, outcomes with their numbers, failed, error), dry_run,
+seconds and error. It is printed, as the text is, also after an error or a signal.
+
+Exit status: 0, also when single messages cannot be read; 64 wrong usage, 66 when a
+source cannot be opened, 67 no such user, 75 when a source broke off, messages could not
+be taught or a signal came (call it again), 78 broken configuration.`,
 		Example: `  dovetail learn bulk spam -u user1 ~user1/Maildir/.Junk
   dovetail learn bulk ham --since 4w /srv/mail/user1/.Maildir/Archive old.mbox.gz
   DOVETAIL_IMAP_PASSWORD=... dovetail learn bulk spam imaps://user@mail.example.org/Junk`,

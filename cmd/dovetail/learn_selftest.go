@@ -112,6 +112,7 @@ func (o *selftestOptions) run(ctx context.Context, c *config.Config, r *selftest
 	r.OK("user "+u.Name, fmt.Sprintf("uid %d, home %s", u.UID, u.Home))
 	p := probing{Report: r, config: c, user: u, do: fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}.Do, wait: o.wait}
 	p.rights()
+	p.readable()
 	o.dovecot.Do = p.do
 	o.dovecot.Check(ctx, r)
 	p.sockets()
@@ -144,6 +145,29 @@ func (p *probing) rights() {
 	case off:
 		p.Warn("switch of the user", "nothing is learned: there is ~/"+rule.OffFile, "rm ~/"+rule.OffFile)
 	}
+}
+
+// readable looks whether the programs learn-spam and learn-ham, which run as the user,
+// can read the configuration.
+func (p *probing) readable() {
+	file := p.config.File()
+	if file == "" {
+		p.Skip("configuration", "there is no file")
+		return
+	}
+	err := p.do(func() error {
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	})
+	if err != nil {
+		p.Fail("configuration "+file, userdb.Access(file, err),
+			"learn-spam and learn-ham read it as the user: chmod a+r it, with passwords in files of their own (password_file)")
+		return
+	}
+	p.OK("configuration "+file, "the user can read it")
 }
 
 // sockets looks whether learnd answers at its sockets.

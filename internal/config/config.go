@@ -37,6 +37,7 @@ type Config struct {
 	Log        Log        `toml:"log"`
 	Metrics    struct{}   `toml:"metrics"`
 
+	file    string            // that was read; empty: none
 	origins map[string]string // by the key's full name; what is missing is a default
 }
 
@@ -234,6 +235,9 @@ func Defaults() *Config {
 		Log:   Log{Level: "info", Format: "text"},
 	}
 }
+
+// File is the one that was read, empty where there is none.
+func (c *Config) File() string { return c.file }
 
 // Origin tells where a setting comes from: "FILE:LINE", "flag --name", or
 // "default". The key is its full name, such as "lmtp.listen".

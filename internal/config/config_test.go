@@ -195,7 +195,11 @@ func TestWriteAndRead(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, &out)
 		}
+		if first.File() == "" || second.File() != o.File {
+			t.Errorf("read from %q and %q", first.File(), second.File())
+		}
 		first.origins, second.origins = nil, nil
+		first.file, second.file = "", ""
 		if !reflect.DeepEqual(first, second) {
 			t.Errorf("got  %+v\nwant %+v\nfrom\n%s", second, first, &out)
 		}

@@ -74,7 +74,7 @@ func Load(o Options) (*Config, error) {
 		return nil, broken(err)
 	}
 	c := Defaults()
-	c.origins = make(map[string]string)
+	c.file, c.origins = file, make(map[string]string)
 	b := &binder{config: c, file: file, uid: o.UID, gid: o.GID}
 	if b.uid == nil {
 		b.uid = userdb.UID

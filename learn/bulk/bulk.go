@@ -69,20 +69,23 @@ func Run(ctx context.Context, sources []source.Source, o Options) (*Summary, err
 		r.summary.Backends = append(r.summary.Backends, &Backend{Name: p.Backend.Name(), Outcomes: map[learn.Outcome]int{}})
 	}
 	batches := make(chan *batch)
-	group, ctx := errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(batches)
-		return r.read(ctx, sources, batches)
+		return r.read(running, sources, batches)
 	})
 	group.Go(func() error {
 		for b := range batches {
-			if err := r.take(ctx, b); err != nil {
+			if err := r.take(running, b); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	err := errors.Join(group.Wait(), r.broken)
+	if ctx.Err() != nil {
+		return r.summary, fmt.Errorf("interrupted, the same call goes on from here: %w", ctx.Err())
+	}
 	for _, b := range r.summary.Backends {
 		if b.down {
 			err = errors.Join(err, fmt.Errorf("%s takes no messages: %s", b.Name, b.Error))

@@ -51,7 +51,11 @@ func (f *imapFolder) search() error {
 	if _, err := f.client.Select(f.url.Folder, &imap.SelectOptions{ReadOnly: true}).Wait(); err != nil {
 		return fmt.Errorf("opening the folder: %w", err)
 	}
-	found, err := f.client.UIDSearch(&imap.SearchCriteria{Since: f.o.Since}, nil).Wait()
+	criteria := &imap.SearchCriteria{}
+	if !f.o.Since.IsZero() { // a day of the server's time zone, whichever that is; batch looks closer
+		criteria.Since = f.o.Since.AddDate(0, 0, -1)
+	}
+	found, err := f.client.UIDSearch(criteria, nil).Wait()
 	if err != nil {
 		return fmt.Errorf("searching: %w", err)
 	}

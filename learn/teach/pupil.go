@@ -41,6 +41,7 @@ const (
 	Superseded learn.Outcome = "superseded" // not taught: a later lesson about the message counts
 	Denied     learn.Outcome = "denied"     // not taught: whoever gave the lesson may not speak for the user
 	Lost       learn.Outcome = "lost"       // not taught: it was too old before it could be
+	LeftOut    learn.Outcome = "left out"   // not taught, nor queued: a rule wants it so
 )
 
 // refreshAfter is by how much the time of an entry may lag behind the last lesson

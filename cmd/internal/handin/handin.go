@@ -173,22 +173,24 @@ func (o *options) run(ctx context.Context, stdin io.Reader, stderr io.Writer) er
 		return err
 	}
 	if leftOut != "" {
-		fmt.Fprintf(stderr, "%s: left out for %s: %s\n", o.name, o.lesson.User, leftOut)
+		l := o.lesson
+		fmt.Fprintf(stderr, "%s: left out for %s: %s (cause=%s from=%q to=%q)\n", o.name, l.User, leftOut, l.Cause, l.From, l.To)
 	}
 	return nil
 }
 
 // Take does what the program does, for a caller of a socket of its name: it has put
-// called with the lesson, or tells which rule leaves it out. The configuration is
-// c, whatever the arguments say.
+// called with the lesson, or tells which rule leaves out the lesson that it gives.
+// The configuration is c, whatever the arguments say.
 func Take(c *config.Config, name string, class learn.Class, args []string, caller Caller,
-	message io.Reader, put func(learn.Lesson, io.Reader) error) (leftOut string, err error) {
+	message io.Reader, put func(learn.Lesson, io.Reader) error) (l learn.Lesson, leftOut string, err error) {
 	o, err := parse(name, class, args, caller)
 	if err != nil {
-		return "", err
+		return learn.Lesson{}, "", err
 	}
 	o.lesson.At = time.Now()
-	return o.take(c, message, put)
+	leftOut, err = o.take(c, message, put)
+	return o.lesson, leftOut, err
 }
 
 func (o *options) take(c *config.Config, stdin io.Reader, put func(learn.Lesson, io.Reader) error) (leftOut string, err error) {

@@ -12,7 +12,7 @@ import (
 // TeachLog writes a Teacher's events into the log: a line for each lesson and back end.
 type TeachLog struct{ *slog.Logger }
 
-// Event is teach.Log's.
+// Event is teach.Log's. It also tells of what never became a lesson (teach.LeftOut).
 func (l TeachLog) Event(e teach.Event) {
 	level := slog.LevelInfo
 	if e.Outcome == teach.Lost || e.Outcome == teach.Denied {
@@ -35,6 +35,9 @@ func attrs(e teach.Event) []slog.Attr {
 	all = append(all, slog.Int64("ms", e.Took.Milliseconds()))
 	if e.Hash != (learn.Hash{}) {
 		all = append(all, slog.String("hash", e.Hash.String()))
+	}
+	if e.ID == "" {
+		return all
 	}
 	return append(all, slog.String("message_id", e.MessageID), slog.String("lesson", e.ID))
 }
