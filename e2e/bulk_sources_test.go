@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -94,6 +95,7 @@ func TestBulkInterrupted(t *testing.T) {
 			good := newPupil(t)
 			stuck := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if good.requests.Load() >= first {
+					_, _ = io.Copy(io.Discard, r.Body) // only then it is told of the client's end
 					<-r.Context().Done()
 					return
 				}

@@ -76,6 +76,10 @@ func (b *mboxFile) Messages(ctx context.Context) iter.Seq2[Message, error] {
 			if err != nil {
 				err = fmt.Errorf("message %s: %w", name, err)
 			}
+			if err != nil && !errors.Is(err, ErrTooBig) { // the file cannot be read any further
+				yield(Message{}, err)
+				return
+			}
 			if !yield(Message{name, m}, err) {
 				return
 			}
