@@ -4,17 +4,22 @@
 # make check    format, vet, staticcheck, race tests, architecture
 # make bench    dovetail-lmtpd and Dovecot's LMTP beside each other (root)
 # make fuzz     every fuzz target for FUZZTIME; scripts/fuzz-keep keeps what it finds
-# make install  into DESTDIR, PREFIX
+# make install  into DESTDIR, PREFIX: programs, systemd's units, what Dovecot needs for learning
 
 GO       ?= go
 DESTDIR  ?=
 PREFIX   ?= /usr/local
 PIPEDIR  ?= $(PREFIX)/lib/dovecot
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+SHAREDIR ?= $(PREFIX)/share/dovetail
+DOCDIR   ?= $(PREFIX)/share/doc/dovetail
 FUZZTIME ?= 20s
 BENCH    ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 programs = $(filter-out internal,$(notdir $(wildcard cmd/*)))
+units    = dovetail-lmtpd.service dovetail-learnd.service
+pieces   = $(addprefix dovecot/,README.md report-spam.sieve report-ham.sieve 2.3/95-dovetail-learn.conf 2.4/95-dovetail-learn.conf)
 # Dovecot runs learn-spam and learn-ham within the limit of its own processes
 # (vsz_limit, 256 MB), and a Go program of 64 bits reserves more address space than
 # that. Those of 32 bits do not. LEARN_GOARCH=amd64 is for kernels without them.
@@ -62,6 +67,13 @@ install: build
 	  install -d '$(DESTDIR)$(PIPEDIR)' && \
 	  install -m 755 bin/learn-$$kind '$(DESTDIR)$(PIPEDIR)'/learn-$$kind && \
 	  install -m 755 bin/learn-$$kind '$(DESTDIR)$(PIPEDIR)'/sa-learn-$$kind.sh || exit 1; \
+	done
+	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(SHAREDIR)/dovecot/2.3' '$(DESTDIR)$(SHAREDIR)/dovecot/2.4'
+	install -m 644 README.md docs/*.md '$(DESTDIR)$(DOCDIR)/'
+	for f in $(units) $(pieces); do \
+	  case $$f in *.service) to='$(UNITDIR)'/$$f;; *) to='$(SHAREDIR)'/$$f;; esac; \
+	  sed 's,/usr/local/lib/dovecot,$(PIPEDIR),g; s,/usr/local,$(PREFIX),g' scripts/$$f >'$(DESTDIR)'"$$to" && \
+	  chmod 644 '$(DESTDIR)'"$$to" || exit 1; \
 	done
 
 clean:

@@ -11,25 +11,24 @@ import (
 )
 
 // `make install` puts programs where Sieve's pipe looks for them, also by the names
-// of the shell scripts that they replace.
+// of the shell scripts that they replace, and all else that an administrator needs,
+// with the paths of this installation.
 func TestInstall(t *testing.T) {
-	makefile, err := os.ReadFile("Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A tree with the Makefile and programs that need no build.
 	dir := t.TempDir()
-	files := map[string]string{"Makefile": string(makefile)}
-	for _, program := range []string{"dovetail", "learn-spam", "learn-ham"} {
-		files["cmd/"+program+"/main.go"], files["bin/"+program] = "", program
-	}
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+	for _, name := range []string{"Makefile", "README.md", "docs", "scripts"} {
+		if out, err := exec.Command("cp", "-r", name, dir).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
 		}
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
+	}
+	for _, program := range []string{"dovetail", "learn-spam", "learn-ham"} { // they need no build
+		for path, text := range map[string]string{"cmd/" + program + "/main.go": "", "bin/" + program: program} {
+			path = filepath.Join(dir, path)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	dest := filepath.Join(dir, "dest dir")
@@ -38,18 +37,34 @@ func TestInstall(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	var got []string
-	err = filepath.WalkDir(dest, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			text, _ := os.ReadFile(path)
-			got = append(got, strings.TrimPrefix(path, dest)+" "+string(text))
+	var programs, others []string
+	err := filepath.WalkDir(dest, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		name := strings.TrimPrefix(path, dest)
+		if info, _ := e.Info(); info.Mode().Perm() == 0o755 {
+			programs = append(programs, name+" "+string(text))
+		} else if !strings.HasPrefix(name, "/usr/share/doc/dovetail/") || name == "/usr/share/doc/dovetail/README.md" {
+			others = append(others, name)
+			if !strings.HasSuffix(name, ".md") && strings.Contains(string(text), "/usr/local") || info.Mode().Perm() != 0o644 {
+				t.Errorf("%s: mode %v, or paths of another installation", name, info.Mode())
+			}
 		}
 		return err
 	})
 	want := []string{"/usr/bin/dovetail dovetail", "/usr/bin/learn-ham learn-ham", "/usr/bin/learn-spam learn-spam",
 		"/usr/lib/dovecot/learn-ham learn-ham", "/usr/lib/dovecot/learn-spam learn-spam",
 		"/usr/lib/dovecot/sa-learn-ham.sh learn-ham", "/usr/lib/dovecot/sa-learn-spam.sh learn-spam"}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("installed %q, %v; wanted %q", got, err, want)
+	if err != nil || !slices.Equal(programs, want) {
+		t.Errorf("installed %q, %v; wanted %q", programs, err, want)
+	}
+	want = []string{"/usr/lib/systemd/system/dovetail-learnd.service", "/usr/lib/systemd/system/dovetail-lmtpd.service",
+		"/usr/share/doc/dovetail/README.md", "/usr/share/dovetail/dovecot/2.3/95-dovetail-learn.conf",
+		"/usr/share/dovetail/dovecot/2.4/95-dovetail-learn.conf", "/usr/share/dovetail/dovecot/README.md",
+		"/usr/share/dovetail/dovecot/report-ham.sieve", "/usr/share/dovetail/dovecot/report-spam.sieve"}
+	if !slices.Equal(others, want) {
+		t.Errorf("installed %q, wanted %q", others, want)
 	}
 }
