@@ -145,7 +145,7 @@ elsif allof (exists "X-Spam-Status", spamtest :percent :value "eq" :comparator "
 		status, _ := m.header("X-Spam-Status")
 		flag, _ := m.header("X-Spam-Flag")
 		mark, _ := m.header("X-Sieve-Mark")
-		if !strings.HasPrefix(status, "Yes, score=10.00 ") || flag != "YES" || mark != "Spam" || strings.Count(m.text, "X-Spam") != 2 {
+		if !strings.HasPrefix(status, "Yes, score=9.9") || flag != "YES" || mark != "Spam" || strings.Count(m.text, "X-Spam") != 2 {
 			t.Errorf("stored as\n%s", m.text)
 		}
 	}

@@ -16,7 +16,7 @@ type Builtin struct {
 }
 
 var builtinDefaults = Builtin{
-	Path: "/var/lib/dovetail/learn.db", MinLessons: 50, SpamPercent: 99, HamPercent: 20, Lifetime: 52 * 7 * 24 * time.Hour,
+	Path: "/var/lib/dovetail/learn.db", MinLessons: 50, SpamPercent: 99, HamPercent: 10, Lifetime: 52 * 7 * 24 * time.Hour,
 	ScoreHeader: "X-Spam-Status", ScoreTimeout: 100 * time.Millisecond,
 }
 

@@ -37,19 +37,27 @@ func (c tally) wrong() int { return c.falseSpam + c.falseHam + c.unsureSpam }
 // size is the number of lessons of each class, and of messages judged after them.
 const size = 500
 
-// After 500 + 500 lessons fewer of 500 + 500 further messages end in the wrong folder
-// than with bogofilter, each with its own limits.
+// After 500 + 500 lessons not more of 500 + 500 further messages end in the wrong folder
+// than with bogofilter, each with its own limits, and not more of ham as spam or of spam as ham. None of
+// these seeds is among those that the numbers of the method were chosen on.
 func TestNotWorseThanBogofilter(t *testing.T) {
 	peer.Need(t, peer.Bogofilter)
 	var ours, theirs tally
-	for _, seed := range []uint64{1, 2} {
+	seeds := []uint64{21, 22, 23, 24, 25, 26}
+	for _, seed := range seeds {
 		b := mailbag.New(seed)
 		judge(t, b, &ours)
 		bogofilter(t, b, &theirs)
 	}
 	t.Logf("builtin %+v, bogofilter %+v", ours, theirs)
-	if ours.wrong() > theirs.wrong() || ours.wrong() > size {
-		t.Errorf("%d of %d are wrong, with bogofilter %d", ours.wrong(), 4*size, theirs.wrong())
+	if ours.wrong() > theirs.wrong() || ours.wrong() > len(seeds)*size/2 {
+		t.Errorf("%d of %d are wrong, with bogofilter %d", ours.wrong(), 2*len(seeds)*size, theirs.wrong())
+	}
+	if ours.falseSpam > theirs.falseSpam {
+		t.Errorf("%d of ham are taken for spam, with bogofilter %d", ours.falseSpam, theirs.falseSpam)
+	}
+	if ours.falseHam > theirs.falseHam {
+		t.Errorf("%d of spam are taken for ham, with bogofilter %d", ours.falseHam, theirs.falseHam)
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package builtin is dovetail's own spam classifier: a naive Bayes filter after
-// Robinson and Fisher that keeps what it learned in one file of SQLite.
+// Robinson and Fisher that keeps what it learned in one file of SQLite. How it does
+// beside bogofilter is in docs/performance.md.
 //
 // # What it looks at
 //
@@ -61,7 +62,7 @@ type Options struct {
 	Path       string
 	MinLessons int           // of each class before anything is scored; default 50
 	Spam       float64       // scores from here on are spam; default 0.99
-	Ham        float64       // scores up to here are ham; default 0.2
+	Ham        float64       // scores up to here are ham; default 0.1
 	Lifetime   time.Duration // of lessons, see Sweep; default one year
 	Now        func() time.Time
 }
@@ -70,7 +71,7 @@ type Options struct {
 const (
 	DefaultMinLessons = 50
 	DefaultSpam       = 0.99
-	DefaultHam        = 0.2
+	DefaultHam        = 0.1
 	DefaultLifetime   = 52 * 7 * 24 * time.Hour
 )
 

@@ -175,7 +175,7 @@ func TestClassify(t *testing.T) {
 
 // A user's own lessons win over the site's.
 func TestOwnLessonsWeighMore(t *testing.T) {
-	c := open(t, Options{MinLessons: 5})
+	c := open(t, Options{MinLessons: 5, Spam: 0.95})
 	taught(t, c, "anna", 200)
 	var other []learn.Item
 	for i := range 200 { // bert sells pills and hates gardens

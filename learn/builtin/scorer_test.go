@@ -34,12 +34,12 @@ func TestScore(t *testing.T) {
 		forged = "X-Spam-Status: No, score=-5\nx-spam-flag: NO\nX-Own: 1\nX-SPAM-STATUS: Yes\n"
 	)
 	for _, tt := range []struct{ name, field, raw, want, class string }{
-		{"spam", "X-Spam-Status", spam, "X-Spam-Status: Yes, score=10.00 required=9.90\nX-Spam-Flag: YES\nFrom: shop", "spam"},
+		{"spam", "X-Spam-Status", spam, "X-Spam-Status: Yes, score=9.99 required=9.90\nX-Spam-Flag: YES\nFrom: shop", "spam"},
 		{"ham", "X-Spam-Status", ham, "X-Spam-Status: No, score=0.00 required=9.90\nFrom: anna", "ham"},
 		{"unknown", "X-Spam-Status", "Nothing: known\n\n", "X-Spam-Status: No, score=5.00 required=9.90\nNothing", "unsure"},
-		{"forged", "X-Spam-Status", forged + spam, "X-Spam-Status: Yes, score=10.00 required=9.90\nX-Spam-Flag: YES\nX-Own: 1\nFrom: shop", "spam"},
+		{"forged", "X-Spam-Status", forged + spam, "X-Spam-Status: Yes, score=9.99 required=9.90\nX-Spam-Flag: YES\nX-Own: 1\nFrom: shop", "spam"},
 		{"forged spam", "X-Spam-Status", "X-Spam-Flag: YES\n" + ham, "X-Spam-Status: No, score=0.00 required=9.90\nFrom: anna", "ham"},
-		{"another field", "X-Own", forged + spam, "X-Own: Yes, score=10.00 required=9.90\nX-Spam-Status: No, score=-5\nx-spam-flag: NO\nX-SPAM-STATUS: Yes\nFrom: shop", "spam"},
+		{"another field", "X-Own", forged + spam, "X-Own: Yes, score=9.99 required=9.90\nX-Spam-Status: No, score=-5\nx-spam-flag: NO\nX-SPAM-STATUS: Yes\nFrom: shop", "spam"},
 		{"too large", "X-Spam-Status", forged + spam + strings.Repeat("much text\n", 1000), "X-Own: 1\nFrom: shop", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
