@@ -85,6 +85,34 @@ func TestImapsieveToRspamd(t *testing.T) {
 	}
 }
 
+// The same with the scripts that a site has from before, where the rule of ham comes
+// first, so that a copy within the junk folder leaves a message spam.
+func TestImapsieveOldScriptsToRspamd(t *testing.T) {
+	peer.Need(t, peer.Root, peer.RspamdRedis)
+	m := newTaught(t)
+	d := peer.StartDovecot(t, peer.DovecotOptions{Users: peer.OwnUIDs(2), Mailboxes: quoted(folders), Extra: m.oldScripts(2, 1)})
+	r := peer.StartRspamd(t, peer.RspamdOptions{})
+	l := m.learnd(d, m.rspamd(r))
+	c, mail := newClient(t, d, "user1"), corpus.New(10)
+	c.appendText("INBOX", "one", string(mail.Spam(1)))
+	c.move("INBOX", "one", "Spam")
+	l.counts(r, "1 0")
+	c.appendText("Spam", "two", string(mail.Spam(2)))
+	l.counts(r, "2 0")
+	c.copy("Spam", "two", "INBOX")
+	l.counts(r, "1 1")
+	c.move("INBOX", "two", "Spam")
+	l.counts(r, "2 0")
+	lessons := r.Learned()
+	c.copy("Spam", "one", "Trash")
+	c.copy("Spam", "one", "Spam")
+	c.appendText("Spam", "three", string(mail.Spam(3)))
+	l.counts(r, "3 0") // of the last one, and what was before it is through
+	if n := r.Learned() - lessons; n != 1 && n != 3 {
+		t.Errorf("rspamd got %d lessons, want one, or two more of the copy\n%s", n, l.process.Output(t))
+	}
+}
+
 // rspamd gives the lines of [learn] for a rspamd.
 func (m *taught) rspamd(r *peer.Rspamd) string {
 	m.t.Helper()

@@ -279,23 +279,14 @@ func quoted(names []string) []string {
 	return list
 }
 
-// The scripts that a site has from before work unchanged. They tell the user alone, so a
-// copy within the junk folder, which fires both rules, is what was said last: ham,
-// unless the rule of ham comes first.
-func TestOldReportScripts(t *testing.T) {
-	for name, rules := range map[string]struct {
-		spam, ham int
-		within    []string
-	}{
-		"spam first": {1, 2, []string{"spam", "ham"}},
-		"ham first":  {2, 1, []string{"ham", "spam"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := newTaught(t)
-			for _, name := range []string{"report-spam.sieve", "report-ham.sieve"} {
-				m.check(os.WriteFile(filepath.Join(m.dir, "imapsieve", name), []byte(testdata(t, "site/"+name)), 0o644))
-			}
-			d := peer.StartDovecot(t, peer.DovecotOptions{Users: peer.OneUID(1), Mailboxes: quoted(folders), Extra: m.here(fmt.Sprintf(`
+// oldScripts gives the scripts that a site has from before, unchanged, with their rules
+// under two numbers.
+func (m *taught) oldScripts(spam, ham int) string {
+	m.t.Helper()
+	for _, name := range []string{"report-spam.sieve", "report-ham.sieve"} {
+		m.check(os.WriteFile(filepath.Join(m.dir, "imapsieve", name), []byte(testdata(m.t, "site/"+name)), 0o644))
+	}
+	return m.here(fmt.Sprintf(`
 protocol imap {
   mail_plugins = $mail_plugins imap_sieve
 }
@@ -310,7 +301,22 @@ plugin {
   imapsieve_mailbox%[2]d_before = file:/etc/dovecot/imapsieve/report-ham.sieve
   sieve_pipe_bin_dir = /usr/local/lib/dovecot
 }
-`, rules.spam, rules.ham))})
+`, spam, ham))
+}
+
+// They tell the user alone, so a copy within the junk folder, which fires both rules, is
+// what was said last: ham, unless the rule of ham comes first.
+func TestOldReportScripts(t *testing.T) {
+	for name, rules := range map[string]struct {
+		spam, ham int
+		within    []string
+	}{
+		"spam first": {1, 2, []string{"spam", "ham"}},
+		"ham first":  {2, 1, []string{"ham", "spam"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newTaught(t)
+			d := peer.StartDovecot(t, peer.DovecotOptions{Users: peer.OneUID(1), Mailboxes: quoted(folders), Extra: m.oldScripts(rules.spam, rules.ham)})
 			c := newClient(t, d, "user1")
 			expect := func(what string, classes ...string) {
 				t.Helper()
