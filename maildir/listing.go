@@ -11,6 +11,8 @@ type listing struct {
 	names   [len(readParts)][]string // sorted
 	uids    [len(readParts)][]uint32 // of the names; 0 for none
 	records map[string]uidRecord     // by base name, where they say more than a UID
+	head    uidList
+	next    [len(readParts)]int // index of the name that the next record is likely for
 }
 
 // listing reads the names, and then the UIDs that they have.
@@ -24,15 +26,21 @@ func (r *reader) listing() (*listing, error) {
 		slices.Sort(l.names[i])
 		l.uids[i] = make([]uint32, len(l.names[i]))
 	}
-	return l, r.store.readUIDs(r.folder, l.note)
+	var err error
+	l.head, err = r.store.readUIDs(r.folder, l.note)
+	return l, err
 }
 
 // note takes in a record of the uidlist.
 func (l *listing) note(base string, record uidRecord) {
 	found := false
 	for i, names := range l.names {
-		if j := find(names, base); j >= 0 {
-			l.uids[i][j], found = record.uid, true
+		j := l.next[i]
+		if j >= len(names) || !isOf(names[j], base) { // mostly UIDs ascend as names do
+			j = find(names, base)
+		}
+		if j >= 0 {
+			l.uids[i][j], found, l.next[i] = record.uid, true, j+1
 		}
 	}
 	if found && (record.guid != "" || record.size >= 0 || record.vsize >= 0) {
@@ -47,8 +55,14 @@ func find(names []string, base string) int {
 		return i
 	}
 	i, _ = slices.BinarySearch(names, base+":")
-	if i < len(names) && strings.HasPrefix(names[i], base+":") {
+	if i < len(names) && isOf(names[i], base) {
 		return i
 	}
 	return -1
+}
+
+// isOf tells whether a name has a base name.
+func isOf(name, base string) bool {
+	rest, ok := strings.CutPrefix(name, base)
+	return ok && (rest == "" || rest[0] == ':')
 }

@@ -208,3 +208,6 @@ func (s *Store) addFolder(f folder, add func(folder)) error {
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) || isNotDir(err) }
 
 func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
+
+// Separator is what stands between the parts of a mailbox's name.
+func (s *Store) Separator() string { return s.separator }

@@ -38,21 +38,21 @@ type uidRecord struct {
 // maxUIDLine bounds a line of the list; a file name has at most 255 bytes.
 const maxUIDLine = 8 << 10
 
-// readUIDs gives the records of a folder's list, none when there is no list. No
-// lock is needed: the file is replaced, or whole lines are appended.
-func (s *Store) readUIDs(f folder, record func(base string, r uidRecord)) error {
+// readUIDs gives the records of a folder's list and its head, none when there is no list.
+// No lock is needed: the file is replaced, or whole lines are appended.
+func (s *Store) readUIDs(f folder, record func(base string, r uidRecord)) (l uidList, err error) {
 	file, err := s.openFile(f.control + "/" + uidlistFile)
 	if isMissing(err) {
-		return nil
+		return l, nil
 	}
 	if err == nil {
-		_, err = parseUIDList(io.LimitReader(file, maxUIDList), func(_ int, base string, r uidRecord) { record(base, r) }, func(int, string) {})
+		l, err = parseUIDList(io.LimitReader(file, maxUIDList), func(_ int, base string, r uidRecord) { record(base, r) }, func(int, string) {})
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return mailerr.FromErrno(fmt.Errorf("reading the uidlist of %s: %w", f.name, err))
+		return l, mailerr.FromErrno(fmt.Errorf("reading the uidlist of %s: %w", f.name, err))
 	}
-	return nil
+	return l, nil
 }
 
 // parseUIDList reads what it can and gives each record with its line; bad tells of

@@ -29,7 +29,9 @@ Exit status: 0 done, 1 what was checked has errors, 64 wrong usage, 67 no such u
 var commands = []func(*cli.Flags) *cobra.Command{
 	newConfigCommand,
 	newDemoCommand,
+	newExpungeCommand,
 	newLearnCommand,
+	newSearchCommand,
 	newSieveCommand,
 	newUserCommand,
 	newVersionCommand,

@@ -47,25 +47,38 @@ func sameByte(a, b byte, fold bool) bool {
 	return a == b || fold && a|0x20 == b|0x20 && a|0x20 >= 'a' && a|0x20 <= 'z'
 }
 
-// Named gives the mailboxes that the query names so that nothing of others can
-// match: a sweep passes over those that are missing, a person wants to know.
-func (q *Query) Named() []string {
-	var names []string
-	var walk func(n Node)
-	walk = func(n Node) {
+// Patterns gives the mailboxes that are looked into, none for all of them. As in
+// doveadm that are those that the query names outside of ORs; brackets with NOT before
+// them are no others, and with a NOT MAILBOX it is all.
+func (q *Query) Patterns() []Mailbox {
+	var found []Mailbox
+	var walk func(n Node) bool
+	walk = func(n Node) bool {
+		not := false
+		for {
+			inner, ok := n.(Not)
+			if !ok {
+				break
+			}
+			n, not = inner.Part, !not
+		}
 		switch n := n.(type) {
 		case And:
 			for _, part := range n.Parts {
-				walk(part)
+				if !walk(part) {
+					return false
+				}
 			}
 		case Mailbox:
-			if !n.Pattern {
-				names = append(names, n.Name)
-			}
+			found = append(found, n)
+			return !not
 		}
+		return true
 	}
-	walk(q.Root)
-	return names
+	if !walk(q.Root) {
+		return nil
+	}
+	return found
 }
 
 // RequireMailbox gives an error unless each branch of the query names a mailbox and

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"dovetail/expire"
+	"dovetail/expire/query"
+	"dovetail/internal/cli"
+	"dovetail/internal/config"
+	"dovetail/internal/fsx"
+	"dovetail/internal/mailerr"
+	"dovetail/internal/userdb"
+	"dovetail/maildir"
+)
+
+// exNotFound is doveadm's status for a mailbox that does not exist.
+const exNotFound = 68
+
+// sweepOptions are the flags that search and expunge share.
+type sweepOptions struct {
+	user, file, format, dovecot string
+	all, strict, verbose        bool
+	maxTime                     time.Duration
+}
+
+func (o *sweepOptions) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SetInterspersed(false) // a query may have words that begin with -
+	f.StringVarP(&o.user, "user", "u", "", "whose mail: a name, or a mask with * and ? (default: who calls)")
+	f.BoolVarP(&o.all, "all-users", "A", false, "the mail of all users")
+	f.StringVarP(&o.file, "user-file", "F", "", "the mail of the users in a `file`, one on each line; - is standard input")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say how much was found, for each user and mailbox, on standard error")
+	f.StringVar(&o.format, "format", "text", "text, or json for an object per message")
+	f.BoolVar(&o.strict, "strict", false, "take what is doubtful about the query as an error")
+	f.StringVar(&o.dovecot, "dovecot", "2.4", "whose rules: with 2.3 a date like 2026-11-01 is off by the zone's offset, as it was there, and a missing mailbox is an error")
+	f.DurationVar(&o.maxTime, "max-time", 0, "stop after that `time` (10m), with status 75; 0 is never")
+	cmd.MarkFlagsMutuallyExclusive("user", "all-users", "user-file")
+}
+
+// sweepHelp is what the help of both commands ends with.
+const sweepHelp = `The query is doveadm's, word for word: MAILBOX Trash SAVEDBEFORE 30d, ( SEEN OR
+DELETED ) NOT FLAGGED. Keys that stand beside each other must all match. Dates
+are 2026-11-01, 01-Nov-2026, a Unix time, or how long ago (7d); sizes 10M.
+
+With several users one whose mail cannot be read does not stop the others.
+
+Exit status: 0, 64 wrong usage, 65 a query that is not understood, 67 no such user,
+68 no such mailbox (--dovecot 2.3), 75 something failed for now, 77 no permission,
+78 broken configuration.`
+
+// sweep is a run over the mail of users.
+type sweep struct {
+	options *sweepOptions
+	config  *config.Config
+	query   *query.Query
+	users   *userdb.Resolver
+	stores  func(u *userdb.User, location string) (*maildir.Store, error)
+	stderr  io.Writer
+
+	rules query.Rules
+	stat  bool // the work needs the messages' dates
+	// mailbox does the work in one mailbox.
+	mailbox func(ctx context.Context, u *expire.User, user, mailbox string) error
+
+	count, failed int // users
+	worst         int // exit status so far
+}
+
+// newSweep reads the query and the configuration.
+func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []string) (*sweep, error) {
+	if o.format != "text" && o.format != "json" {
+		return nil, cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", o.format))
+	}
+	rules, err := query.ParseRules(o.dovecot)
+	if err != nil {
+		return nil, cli.Usage(fmt.Errorf("flag --dovecot: %w", err))
+	}
+	if len(words) == 0 {
+		return nil, cli.Usage(errors.New("a query is missing, such as ALL"))
+	}
+	s := &sweep{options: o, stderr: cmd.ErrOrStderr(), rules: rules}
+	if s.query, err = query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Rules: rules}); err != nil {
+		return nil, badQuery(err)
+	}
+	for _, w := range s.query.Warnings {
+		if o.strict {
+			return nil, badQuery(errors.New("query: " + w.Text))
+		}
+		s.say("warning: query: %s", w.Text)
+	}
+	if s.config, err = flags.Load(); err != nil {
+		return nil, err
+	}
+	if s.users, err = cli.Resolver(s.config, "doveadm"); err != nil {
+		return nil, err
+	}
+	s.stores, err = cli.Stores(s.config, maildir.NewCache(), func(err error) { s.say("warning: %v", err) })
+	return s, err
+}
+
+func badQuery(err error) error {
+	e := mailerr.Perm(err, "Bad query")
+	e.Exit = mailerr.ExDataErr
+	return e
+}
+
+func (s *sweep) say(format string, args ...any) {
+	fmt.Fprintf(s.stderr, "dovetail: %s\n", oneLine(fmt.Sprintf(format, args...)))
+}
+
+// note says what went wrong and remembers the exit status that it has. Temporary
+// failures win over all others.
+func (s *sweep) note(err error) {
+	s.say("error: %v", err)
+	if status := mailerr.ExitCode(err); s.worst == 0 || status == mailerr.ExTempFail {
+		s.worst = status
+	}
+}
+
+// run goes over the users.
+func (s *sweep) run(ctx context.Context) error {
+	if s.options.maxTime > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.options.maxTime)
+		defer cancel()
+	}
+	for name, err := range s.names(ctx) {
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			s.note(fmt.Errorf("listing the users: %w", err))
+			break
+		}
+		s.count++
+		err := s.user(ctx, name)
+		switch {
+		case err == nil, ctx.Err() != nil:
+		case s.many() && mailerr.Of(err).Exit == mailerr.ExNoUser:
+			s.say("user %s does not exist, skipping", name)
+		default:
+			s.failed++
+			s.note(fmt.Errorf("user %s: %w", name, err))
+		}
+	}
+	return s.end(ctx)
+}
+
+// end gives the error that the run ends with.
+func (s *sweep) end(ctx context.Context) error {
+	users := fmt.Sprintf("%d users", s.count)
+	switch err := ctx.Err(); {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("stopped after %v, in the last of %s", s.options.maxTime, users)
+	case err != nil:
+		return fmt.Errorf("interrupted in the last of %s", users)
+	case s.worst != 0 && s.many():
+		return exit(fmt.Errorf("%d of %s failed", s.failed, users), s.worst)
+	case s.worst != 0:
+		return exit(errors.New("not everything could be done"), s.worst)
+	case s.count == 0:
+		return exit(errors.New("there are no such users"), mailerr.ExNoUser)
+	case s.many() && s.options.verbose:
+		s.say("%s", users)
+	}
+	return nil
+}
+
+// many tells whether the run is one over several users.
+func (s *sweep) many() bool {
+	o := s.options
+	return o.all || o.file != "" || strings.ContainsAny(o.user, "*?")
+}
+
+// names gives the users' names.
+func (s *sweep) names(ctx context.Context) iter.Seq2[string, error] {
+	o := s.options
+	switch {
+	case o.file != "":
+		return s.fileNames()
+	case o.all:
+		return s.listed(ctx, "*")
+	case s.many():
+		return s.listed(ctx, o.user)
+	}
+	return func(yield func(string, error) bool) {
+		name := o.user
+		if name == "" {
+			me, err := user.Current()
+			if err != nil {
+				yield("", fmt.Errorf("flag --user is needed: %w", err))
+				return
+			}
+			name = me.Username
+		}
+		yield(name, nil)
+	}
+}
+
+// listed gives the users of the database that match a mask.
+func (s *sweep) listed(ctx context.Context, mask string) iter.Seq2[string, error] {
+	if l, ok := s.users.Users.(userdb.Lister); ok {
+		return l.List(ctx, mask)
+	}
+	return userdb.Failed(errors.New("this user database cannot list its users; name them with -F"))
+}
+
+// fileNames reads the names of a file.
+func (s *sweep) fileNames() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		in := io.Reader(os.Stdin)
+		if s.options.file != "-" {
+			f, err := os.Open(s.options.file)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			defer f.Close() // nothing was written
+			in = f
+		}
+		lines := bufio.NewScanner(in)
+		for lines.Scan() {
+			if name := strings.TrimSpace(lines.Text()); name != "" && !yield(name, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield("", err)
+		}
+	}
+}
+
+// user does the work for one user, with the user's rights.
+func (s *sweep) user(ctx context.Context, name string) error {
+	rcpt, err := s.users.ResolveUser(ctx, name)
+	if err != nil {
+		return err
+	}
+	u := rcpt.User
+	store, err := s.stores(u, rcpt.Location)
+	if err != nil {
+		return err
+	}
+	mail := &expire.User{Store: store, Query: s.query, Stat: s.stat}
+	mail.Failed = func(mailbox string, err error) { s.note(fmt.Errorf("user %s: mailbox %s: %w", u.Name, mailbox, err)) }
+	rights := fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}
+	return rights.Do(func() error { return s.mailboxes(ctx, mail, u.Name) })
+}
+
+func (s *sweep) mailboxes(ctx context.Context, mail *expire.User, name string) error {
+	there, missing, err := mail.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, mailbox := range missing {
+		err := fmt.Errorf("user %s: mailbox %s doesn't exist", name, mailbox)
+		switch {
+		case s.many():
+		case s.rules == query.Dovecot23:
+			s.note(exit(err, exNotFound))
+		default:
+			s.say("warning: %v", err)
+		}
+	}
+	for _, mailbox := range there {
+		if err := s.mailbox(ctx, mail, name, mailbox); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			s.note(fmt.Errorf("user %s: mailbox %s: %w", name, mailbox, err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package expire
+
+import (
+	"context"
+	"errors"
+
+	"dovetail/expire/query"
+	"dovetail/internal/mailstore"
+	"dovetail/maildir"
+)
+
+// Expunge removes the messages of a mailbox that match. Done is told of each that is
+// gone. One that somebody changed, moved or removed since it was looked at stays, and
+// done is not told. The query must name mailboxes: see query.Query.RequireMailbox.
+func (u *User) Expunge(ctx context.Context, mailbox string, done func(Match)) error {
+	var chosen []Match
+	choose := func() ([]maildir.Removal, error) {
+		var err error
+		chosen, err = u.choose(ctx, mailbox)
+		return u.removals(chosen), err
+	}
+	tell := func(i int) { done(chosen[i]) }
+	if uses(u.Query.Root, isNumber) {
+		err := u.Store.RemoveChosen(ctx, mailbox, choose, tell)
+		if errors.Is(err, mailstore.ErrNoMailbox) {
+			return nil
+		}
+		return err
+	}
+	all, err := choose()
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	return u.Store.Remove(ctx, mailbox, all, tell)
+}
+
+// choose gives what is to be removed, with its size.
+func (u *User) choose(ctx context.Context, mailbox string) (chosen []Match, err error) {
+	err = u.Search(ctx, mailbox, func(m Match) error {
+		size, err := m.Bytes()
+		switch {
+		case err == nil:
+			m.bytes = size
+			chosen = append(chosen, m)
+		case !gone(err):
+			u.fail(mailbox, err)
+		}
+		return nil
+	})
+	return chosen, err
+}
+
+func (u *User) removals(chosen []Match) []maildir.Removal {
+	saved := uses(u.Query.Root, isSaved)
+	all := make([]maildir.Removal, len(chosen))
+	for i, m := range chosen {
+		all[i] = maildir.Removal{Path: m.Path, Size: m.bytes}
+		if saved && m.Status != nil {
+			all[i].Check = func() (bool, error) { return unchanged(m) }
+		}
+	}
+	return all
+}
+
+// unchanged tells whether a message's inode is as it was: a flag that was set and
+// taken away again leaves the name, and makes the message a newly saved one.
+func unchanged(m Match) (bool, error) {
+	st, err := m.Found.Stat()
+	if gone(err) {
+		return false, nil
+	}
+	return st.Saved.Equal(m.Status.Saved), err
+}
+
+// isNumber tells whether a test asks for a number, which others can change.
+func isNumber(n query.Node) bool {
+	switch n.(type) {
+	case query.Sequence, query.UID:
+		return true
+	}
+	return false
+}
+
+func isSaved(n query.Node) bool {
+	d, ok := n.(query.Date)
+	return ok && d.Clock == query.Saved
+}
+
+// uses tells whether one of the tests of a query is of a kind.
+func uses(n query.Node, kind func(query.Node) bool) bool {
+	var parts []query.Node
+	switch n := n.(type) {
+	case query.And:
+		parts = n.Parts
+	case query.Or:
+		parts = n.Parts
+	case query.Not:
+		parts = []query.Node{n.Part}
+	}
+	for _, part := range parts {
+		if uses(part, kind) {
+			return true
+		}
+	}
+	return kind(n)
+}

@@ -1,0 +1,236 @@
+package expire
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dovetail/expire/query"
+	"dovetail/maildir"
+)
+
+// stage is what has to be read for a test.
+type stage int
+
+const (
+	byName stage = iota
+	byInode
+	byHeader
+	byBody
+	stages
+)
+
+// verdict is what is known of a test up to a stage.
+type verdict int
+
+const (
+	unknown verdict = iota
+	no
+	yes
+)
+
+func verdictOf(b bool) verdict {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// test is a part of a query, made ready for one mailbox.
+type test struct {
+	first stage // before which it knows nothing
+	run   func(s *subject, upTo stage) (verdict, error)
+}
+
+// leaf makes a test that needs one stage.
+func leaf(at stage, f func(s *subject) (bool, error)) test {
+	return test{at, func(s *subject, upTo stage) (verdict, error) {
+		if upTo < at {
+			return unknown, nil
+		}
+		ok, err := f(s)
+		return verdictOf(ok), err
+	}}
+}
+
+// fixed makes a test of a mailbox's own.
+func fixed(b bool) test {
+	return test{byName, func(*subject, stage) (verdict, error) { return verdictOf(b), nil }}
+}
+
+// matcher is a query, made ready for one mailbox.
+type matcher struct {
+	root  test
+	query *query.Query
+	scan  *maildir.Scan
+	sep   string
+}
+
+func newMatcher(q *query.Query, scan *maildir.Scan, separator string) *matcher {
+	m := &matcher{query: q, scan: scan, sep: separator}
+	m.root = m.compile(q.Root)
+	return m
+}
+
+// maxRenames bounds how often a message is asked about that gets other flags meanwhile.
+const maxRenames = 10
+
+// matches asks about a message, as it is under one name.
+func (m *matcher) matches(s *subject) (bool, error) {
+	for range maxRenames {
+		path := s.Path
+		ok, err := m.ask(s)
+		if err != nil || s.Path == path {
+			return ok, err
+		}
+	}
+	return false, fmt.Errorf("%s is renamed all the time", s.Path)
+}
+
+// ask asks the cheapest questions first.
+func (m *matcher) ask(s *subject) (bool, error) {
+	for at := m.root.first; at < stages; at++ {
+		v, err := m.root.run(s, at)
+		if err != nil || v != unknown {
+			return v == yes && err == nil, err
+		}
+	}
+	return false, nil
+}
+
+func (m *matcher) compile(n query.Node) test {
+	switch n := n.(type) {
+	case query.And:
+		return m.all(n.Parts, no)
+	case query.Or:
+		return m.all(n.Parts, yes)
+	case query.Not:
+		part := m.compile(n.Part)
+		return test{part.first, func(s *subject, upTo stage) (verdict, error) {
+			v, err := part.run(s, upTo)
+			if v != unknown {
+				v = yes + no - v
+			}
+			return v, err
+		}}
+	case query.Mailbox:
+		return fixed(n.Matches(m.scan.Mailbox, m.sep))
+	case query.MailboxID:
+		return fixed(m.scan.ID == n.ID && n.ID != "")
+	case query.Flag:
+		return flagTest(n)
+	case query.Keyword:
+		letter, ok := m.scan.Letter(n.Name)
+		return leaf(byName, func(s *subject) (bool, error) { return ok && s.Has(letter), nil })
+	case query.Sequence:
+		return leaf(byName, func(s *subject) (bool, error) {
+			return n.Set.Has(s.Seq) || n.Set.HasStar() && s.Seq == s.last, nil
+		})
+	case query.UID:
+		return leaf(byName, func(s *subject) (bool, error) { return n.Set.Has(s.UID), nil })
+	case query.GUID:
+		return leaf(byName, func(s *subject) (bool, error) { return s.GUID() == n.ID, nil })
+	case query.Date:
+		return m.date(n)
+	case query.Size:
+		return sizeTest(n)
+	case query.Header:
+		return headerTest(n)
+	case query.Text:
+		text := newNeedle(n.Text)
+		if len(text) == 0 {
+			return fixed(true)
+		}
+		return leaf(byBody, func(s *subject) (bool, error) { return s.hasText(text, !n.BodyOnly) })
+	}
+	return fixed(true) // query.All
+}
+
+// all makes a test of several: one part that is decisive decides, the cheap ones are
+// asked first.
+func (m *matcher) all(parts []query.Node, decisive verdict) test {
+	tests := make([]test, len(parts))
+	for i, part := range parts {
+		tests[i] = m.compile(part)
+	}
+	slices.SortStableFunc(tests, func(a, b test) int { return cmp.Compare(a.first, b.first) })
+	return test{tests[0].first, func(s *subject, upTo stage) (verdict, error) {
+		open := false
+		for _, t := range tests {
+			if t.first > upTo {
+				open = true
+				break
+			}
+			v, err := t.run(s, upTo)
+			if v == decisive || err != nil {
+				return v, err
+			}
+			open = open || v == unknown
+		}
+		if open {
+			return unknown, nil
+		}
+		return yes + no - decisive, nil
+	}}
+}
+
+// flagLetters are the letters of Maildir for the system flags.
+var flagLetters = map[string]byte{`\Draft`: 'D', `\Flagged`: 'F', `\Answered`: 'R', `\Seen`: 'S', `\Deleted`: 'T'}
+
+func flagTest(n query.Flag) test {
+	letter, ok := flagLetters[n.Name]
+	if !ok { // \Recent
+		return leaf(byName, func(s *subject) (bool, error) { return s.Recent, nil })
+	}
+	return leaf(byName, func(s *subject) (bool, error) { return s.Has(letter), nil })
+}
+
+func (m *matcher) date(n query.Date) test {
+	if n.Clock == query.Sent {
+		return leaf(byHeader, func(s *subject) (bool, error) {
+			msg, err := s.message()
+			if err != nil {
+				return false, err
+			}
+			return n.Matches(sentAt(msg)), nil
+		})
+	}
+	return leaf(byInode, func(s *subject) (bool, error) {
+		st, err := s.stat()
+		at := st.Received.Unix()
+		if n.Clock == query.Saved {
+			at = st.Saved.Unix()
+		}
+		offset := 0
+		if n.Floating {
+			offset = query.Offset(at, m.query.Zone)
+		}
+		return n.Matches(at, offset), err
+	})
+}
+
+// sizeTest is cheap for the messages whose names tell the size, which are most; for
+// others all is read.
+func sizeTest(n query.Size) test {
+	return test{byName, func(s *subject, upTo stage) (verdict, error) {
+		if _, ok := s.VSize(); !ok && upTo < byBody {
+			return unknown, nil
+		}
+		size, err := s.vsize()
+		return verdictOf(size > n.Bytes && n.Larger || size < n.Bytes && !n.Larger), err
+	}}
+}
+
+func headerTest(n query.Header) test {
+	form := asItIs
+	switch {
+	case n.Addresses:
+		form = normalAddresses
+	case n.Folded:
+		form = oneSpace
+	}
+	text := newNeedle(n.Text)
+	field := strings.TrimSpace(n.Field)
+	return leaf(byHeader, func(s *subject) (bool, error) { return s.hasHeader(field, text, form) })
+}

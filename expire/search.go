@@ -1,0 +1,149 @@
+package expire
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"dovetail/expire/query"
+	"dovetail/internal/mailstore"
+	"dovetail/maildir"
+)
+
+// User is the mail of one user, and what is asked about it. Its methods act with the
+// rights of their caller.
+type User struct {
+	Store *maildir.Store
+	Query *query.Query
+	Stat  bool // each match has its Status
+	// Failed is told of a message that could not be looked at. It is passed over.
+	Failed func(mailbox string, err error)
+}
+
+// Match is a message that a query matches.
+type Match struct {
+	*maildir.Found
+	Mailbox   string
+	MailboxID string // "" where Dovecot has not given one yet
+	// Status is what the file system says of it; nil where nobody had to ask.
+	Status *maildir.Status
+
+	bytes int64 // kept for when it is gone; 0 is not known
+}
+
+// Mailboxes gives the mailboxes in which the query may match something, and those that
+// it names and that are not there.
+func (u *User) Mailboxes(ctx context.Context) (there, missing []string, err error) {
+	all, err := u.Store.Mailboxes(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	patterns, separator := u.Query.Patterns(), u.Store.Separator()
+	for _, name := range all {
+		listed := len(patterns) == 0
+		for _, m := range patterns {
+			listed = listed || m.Matches(name, separator)
+		}
+		if listed && u.mayMatch(u.Query.Root, name) != no {
+			there = append(there, name)
+		}
+	}
+	for _, m := range patterns {
+		is := func(name string) bool { return m.Matches(name, separator) }
+		if !m.Pattern && !slices.ContainsFunc(all, is) && !slices.Contains(missing, m.Name) {
+			missing = append(missing, m.Name)
+		}
+	}
+	return there, missing, nil
+}
+
+// mayMatch tells what is known of a query when only the mailbox is.
+func (u *User) mayMatch(n query.Node, mailbox string) verdict {
+	combine := func(parts []query.Node, decisive verdict) verdict {
+		result := yes + no - decisive
+		for _, part := range parts {
+			switch u.mayMatch(part, mailbox) {
+			case decisive:
+				return decisive
+			case unknown:
+				result = unknown
+			}
+		}
+		return result
+	}
+	switch n := n.(type) {
+	case query.And:
+		return combine(n.Parts, no)
+	case query.Or:
+		return combine(n.Parts, yes)
+	case query.Not:
+		if v := u.mayMatch(n.Part, mailbox); v != unknown {
+			return yes + no - v
+		}
+	case query.Mailbox:
+		return verdictOf(n.Matches(mailbox, u.Store.Separator()))
+	}
+	return unknown
+}
+
+// Search gives the messages of a mailbox that match, in the order of their UIDs. A
+// mailbox that vanished has none. An error of found ends it.
+func (u *User) Search(ctx context.Context, mailbox string, found func(Match) error) error {
+	scan, err := u.Store.Scan(ctx, mailbox)
+	if errors.Is(err, mailstore.ErrNoMailbox) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m := newMatcher(u.Query, scan, u.Store.Separator())
+	for f := range scan.Messages() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s := &subject{Found: f, ctx: ctx, store: u.Store, last: uint32(scan.Len())}
+		ok, err := m.matches(s)
+		if ok && u.Stat {
+			_, err = s.stat()
+		}
+		err = errors.Join(err, s.close())
+		switch {
+		case err != nil && !gone(err):
+			u.fail(mailbox, err)
+		case err == nil && ok:
+			err = found(Match{Found: f, Mailbox: scan.Mailbox, MailboxID: scan.ID, Status: s.status})
+			if err != nil {
+				return err
+			}
+		case u.Query.OldestOnly:
+			return nil
+		}
+	}
+	return nil
+}
+
+func (u *User) fail(mailbox string, err error) {
+	if u.Failed != nil {
+		u.Failed(mailbox, err)
+	}
+}
+
+// Bytes gives the size as stored.
+func (m *Match) Bytes() (int64, error) {
+	if m.bytes > 0 {
+		return m.bytes, nil
+	}
+	if n, ok := m.Size(); ok {
+		return n, nil
+	}
+	st, err := m.Stat()
+	return st.Size, err
+}
+
+// Stat gives what the file system says of the message.
+func (m *Match) Stat() (maildir.Status, error) {
+	if m.Status != nil {
+		return *m.Status, nil
+	}
+	return m.Found.Stat()
+}

@@ -1,0 +1,213 @@
+package expire
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"dovetail/internal/mailstore"
+	"dovetail/internal/message"
+	"dovetail/maildir"
+)
+
+// subject is a message that a query is asked about. What was read of it is kept.
+type subject struct {
+	*maildir.Found
+	ctx   context.Context
+	store *maildir.Store
+	last  uint32 // number of messages in the mailbox
+
+	status  *maildir.Status
+	content *message.Message
+	file    io.Closer
+}
+
+// close frees what is open.
+func (s *subject) close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}
+
+func (s *subject) stat() (maildir.Status, error) {
+	if s.status == nil {
+		st, err := s.Stat()
+		if err != nil {
+			return st, err
+		}
+		s.status = &st
+	}
+	return *s.status, nil
+}
+
+func (s *subject) message() (*message.Message, error) {
+	if s.content != nil {
+		return s.content, nil
+	}
+	e := s.Entry()
+	if _, ok := s.Size(); !ok {
+		st, err := s.stat()
+		if err != nil {
+			return nil, err
+		}
+		e.Size = st.Size
+	}
+	var err error
+	s.content, s.file, err = s.store.Open(s.ctx, e)
+	return s.content, err
+}
+
+// vsize gives the size with line ends of two bytes, from the name where that tells it.
+func (s *subject) vsize() (int64, error) {
+	if n, ok := s.VSize(); ok {
+		return n, nil
+	}
+	m, err := s.message()
+	if err != nil {
+		return 0, err
+	}
+	return m.VirtualSize(), nil
+}
+
+// hasHeader tells whether a field holds a text, in the form in which it is compared.
+func (s *subject) hasHeader(field string, text needle, form func(string) string) (bool, error) {
+	m, err := s.message()
+	if err != nil {
+		return false, err
+	}
+	for f := range m.Header(field) {
+		if len(text) == 0 || text.in(message.DecodeWords(form(f.Value()))) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// hasText tells whether the contents of the text parts, and the headers where wanted,
+// hold a text.
+func (s *subject) hasText(text needle, headers bool) (bool, error) {
+	if len(text) == 0 {
+		return true, nil
+	}
+	m, err := s.message()
+	if err != nil {
+		return false, err
+	}
+	if headers && text.in(headerText(m.Fields())) {
+		return true, nil
+	}
+	root := m.Structure().Root
+	for p := range root.All() {
+		if headers && p != root && text.in(headerText(p.Fields())) {
+			return true, nil
+		}
+		if !hasContent(p) {
+			continue
+		}
+		r, err := p.Open()
+		if errors.Is(err, message.ErrEncoding) {
+			continue // nobody can read it
+		}
+		found := false
+		if err == nil {
+			found, err = text.inReader(r)
+		}
+		if found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// hasContent tells whether a part holds text itself. Dovecot looks into text/* and message/*.
+func hasContent(p *message.Part) bool {
+	kind := p.Media().Type
+	return len(p.Children) == 0 && (strings.HasPrefix(kind, "text/") || strings.HasPrefix(kind, "message/"))
+}
+
+// headerText gives a header with its encoded words undone, and lines as on the wire.
+func headerText(fields []message.Field) string {
+	var b strings.Builder
+	for _, f := range fields {
+		raw := f.Raw()
+		if f.Name != "" {
+			middle := raw[len(f.Name):]
+			middle = middle[:len(middle)-len(strings.TrimLeft(middle, " \t:"))]
+			b.WriteString(f.Name)
+			b.WriteString(middle)
+			b.WriteString(f.Decoded())
+		} else {
+			b.WriteString(message.DecodeWords(strings.TrimSuffix(raw, "\n")))
+		}
+		b.WriteString("\r\n")
+	}
+	return b.String()
+}
+
+// oneSpace puts one space for each run of white space, none at both ends.
+func oneSpace(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func asItIs(s string) string { return s }
+
+// gone tells whether an error only says that the message is not there any more.
+func gone(err error) bool { return errors.Is(err, mailstore.ErrNoMessage) }
+
+// normalAddresses writes a list of addresses as Dovecot does before it looks into it.
+func normalAddresses(value string) string {
+	var b strings.Builder
+	first, inGroup := true, false
+	for _, a := range message.ParseAddresses(value) {
+		if a.Group && inGroup {
+			b.WriteByte(';')
+			inGroup = false
+			continue
+		}
+		if !first {
+			b.WriteString(", ")
+		}
+		first = false
+		if a.Group {
+			b.WriteString(phrase(a.Name, true) + ": ")
+			inGroup, first = true, true
+			continue
+		}
+		if a.Name != "" {
+			b.WriteString(phrase(a.Name, true) + " ")
+		}
+		local, domain := "MISSING_MAILBOX", "MISSING_DOMAIN"
+		if a.Local != "" {
+			local = phrase(a.Local, false)
+		}
+		switch {
+		case a.Domain != "":
+			domain = a.Domain
+		case a.Invalid && strings.Contains(value, a.Local+"@"):
+			domain = "SYNTAX_ERROR"
+		}
+		b.WriteString("<" + local + "@" + domain + ">")
+	}
+	return b.String()
+}
+
+// phrase quotes what is no atom (RFC 5322 section 3.2.3). Encoded words stay.
+func phrase(s string, quoteDot bool) string {
+	if strings.Contains(s, "=?") {
+		return s
+	}
+	if strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") {
+		quoteDot = true
+	}
+	atom := s != ""
+	for _, c := range []byte(s) {
+		isLetter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= 0x80
+		if !isLetter && (c != '.' || quoteDot) && strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) < 0 {
+			atom = false
+		}
+	}
+	if atom {
+		return s
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}

@@ -1,0 +1,119 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"dovetail/internal/mailerr"
+	"dovetail/internal/mailstore"
+)
+
+// Bounds of an expunge of many messages.
+const (
+	removeAtOnce = 4096 // with one lock, so that others come to their turn
+	countAtOnce  = 256  // in one line of maildirsize
+	checkEvery   = 64   // whether the lock is still ours: a removal by name is safe without it
+)
+
+// Removal is a message to remove, as it was when it was chosen.
+type Removal struct {
+	Path  string               // and with it the flags
+	Size  int64                // bytes as stored
+	Check func() (bool, error) // whether it may go; nil: it may
+}
+
+// Remove removes those messages that still have the names by which they were chosen,
+// and so the flags, and pass their check, where they have one. The others stay: somebody
+// has changed, moved or removed them since. Done is told of each that is gone now.
+// An error ends it; what is removed up to then stays so.
+func (s *Store) Remove(ctx context.Context, mailbox string, all []Removal, done func(i int)) error {
+	for from := 0; from < len(all); from += removeAtOnce {
+		part := all[from:min(from+removeAtOnce, len(all))]
+		err := s.Edit(ctx, mailbox, func(e mailstore.Editor) error {
+			return e.(*editor).remove(ctx, part, func(i int) { done(from + i) })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RemoveChosen is Remove of what choose gives, which is called while nobody else can
+// remove messages or give UIDs to them.
+func (s *Store) RemoveChosen(ctx context.Context, mailbox string, choose func() ([]Removal, error), done func(i int)) error {
+	return s.Edit(ctx, mailbox, func(e mailstore.Editor) error {
+		all, err := choose()
+		if err != nil {
+			return err
+		}
+		return e.(*editor).remove(ctx, all, done)
+	})
+}
+
+func (e *editor) remove(ctx context.Context, all []Removal, done func(i int)) error {
+	var gone amount
+	count := func() {
+		e.store.uncount(e.folder, gone)
+		gone = amount{}
+	}
+	defer count()
+	for i, r := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if i%checkEvery == 0 {
+			if err := e.lock.check(); err != nil {
+				return err
+			}
+		}
+		removed, err := e.removeOne(r)
+		if err != nil {
+			return mailerr.FromErrno(fmt.Errorf("expunging %s: %w", r.Path, err))
+		}
+		if !removed {
+			continue
+		}
+		done(i)
+		gone.bytes += r.Size
+		if gone.count++; gone.count >= countAtOnce {
+			count()
+		}
+	}
+	return nil
+}
+
+func (e *editor) removeOne(r Removal) (bool, error) {
+	dir, _ := path.Split(r.Path)
+	if dir != e.folder.dir+"/new/" && dir != e.folder.dir+"/cur/" {
+		return false, fmt.Errorf("not a message of %s", e.folder.name)
+	}
+	if r.Check != nil {
+		if ok, err := r.Check(); !ok || err != nil {
+			return false, err
+		}
+	}
+	err := e.store.fs.Remove(r.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		e.changed[path.Dir(r.Path)] = true
+	}
+	return err == nil, err
+}
+
+// uncount takes messages off what maildirsize says. Where no quota is configured here,
+// a file that is there is Dovecot's: it is removed, so that it is counted anew.
+func (s *Store) uncount(f folder, gone amount) {
+	switch {
+	case gone.count == 0:
+	case s.quota == nil:
+		s.forgetMaildirsize()
+	default:
+		s.countMessage(f, -gone.bytes, -int(gone.count))
+	}
+}
