@@ -99,7 +99,7 @@ func site(t *testing.T, seed uint64, messages int) (*doveadmHTTP, []account) {
 	peer.Need(t, peer.Root, peer.Dovecot23)
 	fs := "maildir:~/.Maildir:LAYOUT=fs:INBOX=~/.Maildir/INBOX"
 	users := peer.OneUID(2)
-	users[1].Extra = "userdb_mail=" + strings.ReplaceAll(fs, ":", ":")
+	users[1].Extra = "userdb_mail=" + fs
 	addr := fmt.Sprintf("127.0.0.1:%d", peer.FreePort(t))
 	d := peer.StartDovecot(t, peer.DovecotOptions{Users: users, Extra: httpConfig(addr)})
 	accounts := []account{
@@ -127,7 +127,7 @@ func site(t *testing.T, seed uint64, messages int) (*doveadmHTTP, []account) {
 		for _, name := range onDisk {
 			make.folder(a.folder(name), messages)
 		}
-		own(t, d.Home(a.user), users[i])
+		peer.Chown(t, d.Home(a.user), users[i])
 		c := peer.IMAP(t, d.IMAPAddr, a.user)
 		for _, name := range mailboxes {
 			if _, err := c.Select(name, nil).Wait(); err != nil { // now nothing is recent any more
@@ -142,7 +142,7 @@ func site(t *testing.T, seed uint64, messages int) (*doveadmHTTP, []account) {
 				make.file(a.folder(name), "new")
 			}
 		}
-		own(t, d.Home(a.user), users[i])
+		peer.Chown(t, d.Home(a.user), users[i])
 		d.Doveadm("search", "-u", a.user, "all")
 	}
 	return &doveadmHTTP{t, addr}, accounts
@@ -153,19 +153,6 @@ var (
 	mailboxes = []string{"INBOX", "Trash", "Trash/Junk", "Trash/Junk/deep", "TrashOther", "Entwürfe", "a b"}
 	onDisk    = []string{"INBOX", "Trash", "Trash/Junk", "Trash/Junk/deep", "TrashOther", "Entw&APw-rfe", "a b"}
 )
-
-func own(t *testing.T, dir string, u peer.User) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, u.UID, u.GID)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // search gives what we find, in doveadm's form.
 func (a *account) search(t *testing.T, words []string) []string {

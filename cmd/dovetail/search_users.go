@@ -45,7 +45,6 @@ func (o *sweepOptions) add(cmd *cobra.Command) {
 	f.BoolVar(&o.strict, "strict", false, "take what is doubtful about the query as an error")
 	f.StringVar(&o.dovecot, "dovecot", "2.4", "whose rules: with 2.3 a date like 2026-11-01 is off by the zone's offset, as it was there, and a missing mailbox is an error")
 	f.DurationVar(&o.maxTime, "max-time", 0, "stop after that `time` (10m), with status 75; 0 is never")
-	cmd.MarkFlagsMutuallyExclusive("user", "all-users", "user-file")
 }
 
 // sweepHelp is what the help of both commands ends with.
@@ -81,6 +80,9 @@ type sweep struct {
 func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []string) (*sweep, error) {
 	if o.format != "text" && o.format != "json" {
 		return nil, cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", o.format))
+	}
+	if o.all && o.user != "" || o.all && o.file != "" || o.user != "" && o.file != "" {
+		return nil, cli.Usage(errors.New("only one of the flags -u, -A and -F names the users"))
 	}
 	rules, err := query.ParseRules(o.dovecot)
 	if err != nil {
