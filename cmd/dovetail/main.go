@@ -30,6 +30,7 @@ var commands = []func(*cli.Flags) *cobra.Command{
 	newConfigCommand,
 	newDemoCommand,
 	newExpungeCommand,
+	newImportCommand,
 	newLearnCommand,
 	newSearchCommand,
 	newSieveCommand,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"dovetail/internal/decompress"
 	"dovetail/internal/message"
 )
 
@@ -107,7 +108,7 @@ func (f *files) read(name string) (*message.Message, error) {
 		return nil, err
 	}
 	defer file.Close()
-	r, err := uncompressed(file)
+	r, err := decompress.Reader(file)
 	if err != nil {
 		return nil, err
 	}

@@ -1,23 +1,20 @@
 package source
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"net/mail"
 	"os"
 
-	"github.com/emersion/go-mbox"
-
+	"dovetail/internal/decompress"
+	"dovetail/internal/mbox"
 	"dovetail/internal/message"
 )
-
-// mboxBegin begins an mbox file (RFC 4155).
-const mboxBegin = "From "
 
 // openFile tells an mbox file from a single message.
 func openFile(name string, info fs.FileInfo, o Options) (Source, error) {
@@ -25,12 +22,11 @@ func openFile(name string, info fs.FileInfo, o Options) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	r, err := uncompressed(file)
-	if err == nil {
-		b := bufio.NewReader(r)
-		begin, _ := b.Peek(len(mboxBegin)) // shorter files are no mbox
-		if string(begin) == mboxBegin {
-			return &mboxFile{name: name, file: file, r: mbox.NewReader(b), o: o}, nil
+	is, err := isMbox(file)
+	if is && err == nil {
+		var text *decompress.Text
+		if text, err = decompress.Open(file); err == nil {
+			return &mboxFile{name: name, file: file, text: text, o: o}, nil
 		}
 	}
 	if closing := file.Close(); closing != nil || err != nil {
@@ -42,34 +38,48 @@ func openFile(name string, info fs.FileInfo, o Options) (Source, error) {
 	return &files{names: []string{name}, o: o}, nil
 }
 
+// isMbox looks at the first bytes. A file that cannot be uncompressed is none.
+func isMbox(file *os.File) (bool, error) {
+	r, err := decompress.Reader(io.NewSectionReader(file, 0, math.MaxInt64))
+	if err != nil {
+		return false, err
+	}
+	begin := make([]byte, len(mbox.Begin))
+	n, _ := io.ReadFull(r, begin) // shorter files are no mbox
+	return string(begin[:n]) == mbox.Begin, nil
+}
+
 // mboxFile is an mbox file. Its messages are as old as their Date field says.
 type mboxFile struct {
 	name string
 	file *os.File
-	r    *mbox.Reader
+	text *decompress.Text
 	o    Options
 }
 
 func (b *mboxFile) Total() int { return -1 }
 
-func (b *mboxFile) Close() error { return b.file.Close() }
+func (b *mboxFile) Close() error { return errors.Join(b.text.Close(), b.file.Close()) }
 
 func (b *mboxFile) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
+		r := mbox.NewReader(b.text, b.text.Size, mbox.Options{})
 		for n := 1; ; n++ {
 			name := fmt.Sprintf("%s:%d", b.name, n)
-			text, err := b.r.NextMessage()
+			found, err := r.Next()
 			if err == nil {
 				err = ctx.Err()
 			}
 			if errors.Is(err, io.EOF) {
-				return
+				if err = b.text.Broken; err == nil {
+					return
+				}
 			}
 			if err != nil {
 				yield(Message{}, fmt.Errorf("mbox %s: %w", name, err))
 				return
 			}
-			m, err := readMessage(text, b.o.MaxSize)
+			m, err := readMessage(found.Open(), b.o.MaxSize)
 			if err == nil && b.older(m) {
 				continue
 			}

@@ -134,7 +134,7 @@ func TestSince(t *testing.T) {
 }
 
 const mboxText = "From a@example.net Sat Nov 21 08:00:00 2026\n" +
-	"Subject: one\nDate: Sat, 21 Nov 2026 08:00:00 +0000\n\nText\n>From here on\n\n" +
+	"Subject: one\nDate: Sat, 21 Nov 2026 08:00:00 +0000\n\nText\n>From here on\n\nFrom there on\n\n" +
 	"From b@example.net Sat Nov 21 08:00:00 2026\nSubject: two\nDate: Sun, 1 Nov 2026 08:00:00 +0000\n\nText\n"
 
 func TestFiles(t *testing.T) {
@@ -147,6 +147,10 @@ func TestFiles(t *testing.T) {
 		if strings.Join(got, " ") != want || len(errs) > 0 {
 			t.Errorf("%s: %q, %v; wanted %q", name, got, errs, want)
 		}
+	}
+	write(t, dir+"/broken.gz", gz(t, mboxText)[:len(gz(t, mboxText))-4])
+	if got, errs := read(t, dir+"/broken.gz", source.Options{}); len(got) != 2 || len(errs) != 1 || !strings.Contains(errs[0].Error(), "broken.gz") {
+		t.Errorf("broken: %q, %v", got, errs)
 	}
 	got, _ := read(t, dir+"/mbox", source.Options{Since: time.Date(2026, 11, 10, 0, 0, 0, 0, time.UTC)})
 	if !slices.Equal(got, []string{"one"}) {
