@@ -39,7 +39,8 @@
 // Whoever can connect to the socket can send anything, so Request.UID says who it
 // is. Lines in front of the message are bounded in bytes, the whole connection in
 // time, the message in bytes, and the number of connections; further ones wait in
-// the kernel's queue. None of that is an answer "+".
+// the kernel's queue, those of a uid that has many already are closed. None of that
+// is an answer "+".
 package script
 
 import (
@@ -76,6 +77,7 @@ type Limits struct {
 	HeaderTime  time.Duration // for all in front of the message; default 10 s
 	Time        time.Duration // for all; default 1 min (Dovecot waits 10 s for an answer)
 	Connections int           // at once; default 200
+	User        int           // of them, of one uid but root; default 50
 }
 
 func (l Limits) withDefaults() Limits {
@@ -84,6 +86,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.HeaderTime, 10*time.Second)
 	set(&l.Time, time.Minute)
 	set(&l.Connections, 200)
+	set(&l.User, 50)
 	return l
 }
 
@@ -117,6 +120,7 @@ func (s *Server) Serve(ctx context.Context, name string, l *net.UnixListener) er
 	var under sync.WaitGroup
 	defer under.Wait()
 	slots := make(chan struct{}, limits.Connections)
+	users := &users{most: limits.User, n: map[uint32]int{}}
 	pause := time.Millisecond
 	for {
 		select {
@@ -144,7 +148,7 @@ func (s *Server) Serve(ctx context.Context, name string, l *net.UnixListener) er
 		under.Go(func() {
 			defer func() { <-slots }()
 			defer c.Close()
-			s.serve(context.WithoutCancel(ctx), name, c, limits)
+			s.serve(context.WithoutCancel(ctx), name, c, users, limits)
 		})
 	}
 }
@@ -157,12 +161,42 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
+// users counts the connections of each uid.
+type users struct {
+	most int
+	mu   sync.Mutex
+	n    map[uint32]int
+}
+
+// enter counts a connection of a uid, if it may have another one.
+func (u *users) enter(uid uint32) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if uid != 0 && u.n[uid] >= u.most {
+		return fmt.Errorf("the uid has %d connections already", u.most)
+	}
+	u.n[uid]++
+	return nil
+}
+
+func (u *users) leave(uid uint32) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.n[uid]--; u.n[uid] == 0 {
+		delete(u.n, uid)
+	}
+}
+
 // serve serves one connection.
-func (s *Server) serve(ctx context.Context, name string, c *net.UnixConn, limits Limits) {
+func (s *Server) serve(ctx context.Context, name string, c *net.UnixConn, users *users, limits Limits) {
 	ctx, cancel := context.WithTimeout(ctx, limits.Time)
 	defer cancel()
 	uid, err := peerUID(c)
 	if err == nil {
+		err = users.enter(uid)
+	}
+	if err == nil {
+		defer users.leave(uid)
 		err = s.answer(ctx, name, uid, c, limits)
 	}
 	if err != nil {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"dovetail/internal/fsx"
+	"dovetail/internal/peer"
 	"dovetail/learn/script"
 )
 
@@ -271,6 +273,51 @@ func TestConnections(t *testing.T) {
 	if len(s.got) != 20 {
 		t.Errorf("%d requests", len(s.got))
 	}
+}
+
+// One uid cannot take the connections of all.
+func TestUser(t *testing.T) {
+	peer.Need(t, peer.Root)
+	s := start(t, script.Limits{Connections: 10, User: 2}, &service{})
+	for dir := filepath.Dir(s.path); dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(s.path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	dial := func(uid uint32) (c *net.UnixConn) {
+		err := fsx.Credentials{UID: uid, GID: uid}.Do(func() error { c = s.dial(t); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ask := func(c *net.UnixConn) string {
+		_, _ = io.WriteString(c, version+"-\nuser1\n\nbody") // fails when the server has closed
+		_ = c.CloseWrite()
+		answer, _ := io.ReadAll(c)
+		return string(answer)
+	}
+	first, second := dial(peer.MailUID), dial(peer.MailUID)
+	if answer := ask(dial(peer.MailUID)); answer != "" {
+		t.Errorf("the third connection: %q", answer)
+	}
+	if err := <-s.failed; !strings.Contains(err.Error(), "2 connections already") {
+		t.Error(err)
+	}
+	for name, c := range map[string]*net.UnixConn{"another uid": dial(peer.MailUID + 1), "the second": second, "the first": first} {
+		if answer := ask(c); answer != "+\n" {
+			t.Errorf("%s: %q", name, answer)
+		}
+	}
+	for range 100 { // the server leaves after the client has its answer
+		if answer := ask(dial(peer.MailUID)); answer == "+\n" {
+			return
+		}
+	}
+	t.Error("a uid without connections gets none")
 }
 
 // The end of the server's context ends no request that is under way.
