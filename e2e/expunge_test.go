@@ -41,8 +41,11 @@ func (s *site) put(u peer.User, root string, kinds []aged) {
 		dir := filepath.Join(s.home(u.Name), root, k.mailbox)
 		name := fmt.Sprintf("%s/cur/%d.M%dP1.host,S=14:2,%s", dir, 1_700_000_000+i, i, k.flags)
 		peer.WriteFile(s.t, name, "Subject: a\n\nb\n", u)
-		peer.WriteFile(s.t, dir+"/new/.keep", "", u)
-		peer.WriteFile(s.t, dir+"/tmp/.keep", "", u)
+		for _, part := range []string{"new", "tmp"} {
+			if err := os.MkdirAll(dir+"/"+part, 0o700); err != nil {
+				s.t.Fatal(err)
+			}
+		}
 		at := time.Now().Add(-k.age)
 		if err := os.Chtimes(name, at, at); err != nil {
 			s.t.Fatal(err)
@@ -71,9 +74,9 @@ func (s *site) left(user, root string) []string {
 func TestCronLines(t *testing.T) {
 	peer.Need(t, peer.Root, peer.Dovecot23)
 	users := peer.OneUID(2)
-	d := peer.StartDovecot(t, peer.DovecotOptions{Users: users, MailLocation: siteLocation})
+	d := peer.StartDovecot(t, peer.DovecotOptions{Users: users, MailLocation: siteLocation, Quota: "*:storage=1G"})
 	s := withDovecot(t, d, users, siteLocation)
-	s.extra["mail"] = "separator = \"/\""
+	s.extra["mail"] = "separator = \"/\"\nquota_rule = [\"*:storage=1G\"]"
 	s.write()
 	const hour = time.Hour
 	var kinds []aged
@@ -88,6 +91,7 @@ func TestCronLines(t *testing.T) {
 		s.put(u, ".Maildir", kinds)
 	}
 	before := len(s.left("user1", ".Maildir"))
+	d.Doveadm("quota", "recalc", "-u", "user2")
 	for _, line := range []string{
 		"expunge -u user mailbox * SEEN not FLAGGED not SINCE 1w",
 		"expunge -u user mailbox * not FLAGGED not SINCE 8w",
@@ -109,6 +113,13 @@ func TestCronLines(t *testing.T) {
 	}
 	if text := d.Doveadm("search", "-u", "user2", "all"); strings.Count(text, "\n") != before {
 		t.Errorf("Dovecot sees %d messages, wanted %d", strings.Count(text, "\n"), before)
+	}
+	text, err := os.ReadFile(filepath.Join(s.home("user2"), ".Maildir/maildirsize"))
+	if lines := strings.Count(string(text), "\n"); err != nil || lines < 4 {
+		t.Errorf("maildirsize was not kept, but made anew: %v\n%s", err, text)
+	}
+	if quota := strings.Fields(d.Doveadm("-f", "flow", "quota", "get", "-u", "user2")); !slices.Contains(quota, fmt.Sprintf("Value=%d", before)) {
+		t.Errorf("Dovecot's quota is not of %d messages: %q", before, quota)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 
 	"dovetail/internal/mailerr"
@@ -56,8 +57,9 @@ func (s *Store) RemoveChosen(ctx context.Context, mailbox string, choose func() 
 
 func (e *editor) remove(ctx context.Context, all []Removal, done func(i int)) error {
 	var gone amount
+	file := e.store.maildirsizeFile()
 	count := func() {
-		e.store.uncount(e.folder, gone)
+		e.store.uncount(e.folder, gone, file)
 		gone = amount{}
 	}
 	defer count()
@@ -106,14 +108,26 @@ func (e *editor) removeOne(r Removal) (bool, error) {
 	return err == nil, err
 }
 
-// uncount takes messages off what maildirsize says. Where no quota is configured here,
-// a file that is there is Dovecot's: it is removed, so that it is counted anew.
-func (s *Store) uncount(f folder, gone amount) {
-	switch {
-	case gone.count == 0:
-	case s.quota == nil:
-		s.forgetMaildirsize()
-	default:
-		s.countMessage(f, -gone.bytes, -int(gone.count))
+// maildirsizeFile gives what maildirsize is now; nil when it cannot be looked at.
+func (s *Store) maildirsizeFile() fs.FileInfo {
+	info, err := s.fs.Lstat(s.maildirsizePath())
+	if err != nil {
+		return nil
 	}
+	return info
+}
+
+// uncount takes messages off what maildirsize says. It is removed, to be counted anew,
+// where no quota is configured here, so that it is Dovecot's alone; and where it is
+// another file than before: who made it anew may have counted what was just removed.
+func (s *Store) uncount(f folder, gone amount, before fs.FileInfo) {
+	if gone.count == 0 {
+		return
+	}
+	now := s.maildirsizeFile()
+	if s.quota == nil || now != nil && (before == nil || !os.SameFile(before, now)) {
+		s.forgetMaildirsize()
+		return
+	}
+	s.countMessage(f, -gone.bytes, -int(gone.count))
 }
