@@ -23,7 +23,8 @@ const (
 // domain packages are usable as libraries: they take values, return errors, and
 // know no command line, no configuration file and no logger of their own.
 var domain = []string{"sieve", "sieve/...", "maildir", "maildir/...", "internal/userdb", "internal/userdb/...",
-	"internal/mailstore", "internal/mailstore/...", "internal/state", "internal/state/...", "internal/message", "internal/message/..."}
+	"internal/mailstore", "internal/mailstore/...", "internal/state", "internal/state/...", "internal/message", "internal/message/...",
+	"learn", "learn/...", "expire", "expire/..."}
 
 // testOnly packages are outside the layers: no program may depend on them.
 var testOnly = []string{"internal/peer", "internal/peer/...", "bench", "bench/...", "e2e", "e2e/...", "sieve/opinion",

@@ -6,11 +6,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"dovetail/internal/peer"
+	"dovetail/internal/tuning"
 	"dovetail/sieve"
 )
 
@@ -31,6 +34,12 @@ func measureCompile(ctx context.Context, t *benchT, w io.Writer, o options) erro
 	program := func(command ...string) func() (time.Duration, error) {
 		return func() (time.Duration, error) { return timed(ctx, command) }
 	}
+	// As in dovetail-lmtpd, for which this stands.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	percent := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(percent)
+	tuning.Server()
 	compile, err := s.engine()
 	if err != nil {
 		return err

@@ -6,13 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"dovetail/cmd/internal/setup"
 	"dovetail/internal/cli"
 	"dovetail/internal/config"
+	"dovetail/internal/tuning"
 )
 
 const name = "dovetail-lmtpd"
@@ -51,7 +51,7 @@ configuration.`,
 				},
 			}
 			defer d.memory.Close()
-			moreProcessors()
+			tuning.Server()
 			if err := d.start(); err != nil {
 				return err
 			}
@@ -65,15 +65,4 @@ configuration.`,
 	cmd.Flags().StringArrayVar(&listen, "listen", nil, "listen on `ADDR`, unix:PATH or tcp:HOST:PORT; can be given several times")
 	cmd.Flags().BoolVar(&inetd, "inetd", false, "serve one session on standard input and output")
 	cli.Main(cmd)
-}
-
-// moreProcessors lets twice as many threads run Go code as there are processors,
-// unless the environment sets GOMAXPROCS. A delivery waits for the disk several
-// times, and the runtime notices only after tens of microseconds that a thread is
-// blocked in a system call and keeps its place for nothing: with one place for
-// each processor, they stand idle for a third of the time.
-func moreProcessors() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
-	}
 }

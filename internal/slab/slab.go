@@ -16,6 +16,21 @@ const (
 type Of[T any] struct {
 	free []T
 	size int // of the slab that free is the rest of
+
+	keep bool
+	kept [][]T
+	used int // of kept
+}
+
+// Keep has the slabs kept for Reset.
+func (s *Of[T]) Keep() { s.keep = true }
+
+// Reset takes back all that was handed out since Keep; nobody may use it any more.
+func (s *Of[T]) Reset() {
+	for _, used := range s.kept[:s.used] {
+		clear(used)
+	}
+	s.free, s.used = nil, 0
 }
 
 // New gives a zero value.
@@ -27,12 +42,28 @@ func (s *Of[T]) Slice(n int) []T {
 		return make([]T, n)
 	}
 	if n > len(s.free) {
-		s.size = max(first, n, min(2*s.size, most))
-		s.free = make([]T, s.size)
+		s.next(n)
 	}
 	got := s.free[:n:n]
 	s.free = s.free[n:]
 	return got
+}
+
+// next begins a slab with room for n values.
+func (s *Of[T]) next(n int) {
+	for s.used < len(s.kept) {
+		s.free = s.kept[s.used]
+		s.used++
+		if n <= len(s.free) {
+			return
+		}
+	}
+	s.size = max(first, n, min(2*s.size, most))
+	s.free = make([]T, s.size)
+	if s.keep {
+		s.kept = append(s.kept, s.free)
+		s.used = len(s.kept)
+	}
 }
 
 // Copy gives a copy of values; nil of none.

@@ -54,3 +54,38 @@ func TestFewAllocations(t *testing.T) {
 		t.Errorf("%v allocations for 1000 values", n)
 	}
 }
+
+// After a Reset the slabs are handed out again, zeroed, and no value twice.
+func TestReset(t *testing.T) {
+	var s Of[int]
+	s.Keep()
+	for round := range 3 {
+		allocated := testing.AllocsPerRun(1, func() { s.Reset() })
+		if allocated > 0 {
+			t.Errorf("Reset allocates %v times", allocated)
+		}
+		var all []*int
+		for i := range 500 {
+			clear(s.Slice(i % 9))
+			v := s.New()
+			if *v != 0 {
+				t.Fatalf("round %d, value %d: not zero: %d", round, i, *v)
+			}
+			*v = i + 1
+			all = append(all, v)
+		}
+		for i, v := range all {
+			if *v != i+1 {
+				t.Fatalf("round %d, value %d was handed out twice: %d", round, i, *v)
+			}
+		}
+	}
+	if n := testing.AllocsPerRun(10, func() {
+		s.Reset()
+		for range 500 {
+			*s.New() = 1
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations for values that were there before", n)
+	}
+}

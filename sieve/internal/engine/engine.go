@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"dovetail/sieve/internal/syntax"
@@ -66,6 +67,7 @@ type Engine struct {
 	settings Settings
 	limits   Limits
 	warnings []string
+	trees    sync.Pool // of *syntax.Memory
 }
 
 // New makes an engine of all registered extensions. The error tells of bad
@@ -74,6 +76,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		exts: map[string]*Extension{}, global: map[string]bool{}, index: map[*Extension]int{},
 		configs: make([]any, configs), settings: o.Settings, limits: o.Limits.withDefaults(),
+		trees: sync.Pool{New: func() any { return syntax.NewMemory() }},
 	}
 	all := append(slices.Clone(registry), o.Extra...)
 	byName := map[string]*Extension{}

@@ -46,7 +46,10 @@ var ErrReturn = errors.New("return")
 // CompileFrom compiles a script like Compile; from gives those that it includes,
 // nil when there are none.
 func (e *Engine) CompileFrom(name string, src []byte, global bool, from Source) (*Program, syntax.Diagnostics) {
-	script, found := syntax.Parse(name, src, e.limits.Syntax)
+	m := e.trees.Get().(*syntax.Memory)
+	defer e.trees.Put(m)
+	defer m.Reset() // a program keeps nothing of its tree
+	script, found := m.Parse(name, src, e.limits.Syntax)
 	return e.CompileTree(name, script, found, global, from)
 }
 

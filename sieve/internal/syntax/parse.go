@@ -11,9 +11,30 @@ type parser struct {
 	args, items []Arg
 	nodes       []*Node
 
+	*Memory
+}
+
+// Memory is where trees lie. The zero value is ready for use.
+type Memory struct {
 	nodeSlab slab.Of[Node]
 	listSlab slab.Of[*Node]
 	argSlab  slab.Of[Arg]
+}
+
+// NewMemory gives a Memory that can be used again.
+func NewMemory() *Memory {
+	m := new(Memory)
+	m.nodeSlab.Keep()
+	m.listSlab.Keep()
+	m.argSlab.Keep()
+	return m
+}
+
+// Reset takes back all trees; nobody may use them any more.
+func (m *Memory) Reset() {
+	m.nodeSlab.Reset()
+	m.listSlab.Reset()
+	m.argSlab.Reset()
 }
 
 // state tells how the parser stands after a part of the script.
@@ -27,7 +48,12 @@ const (
 // Parse reads a script and reports all that is wrong in it. The tree is nil
 // when there is an error among the findings.
 func Parse(name string, src []byte, limits Limits) ([]*Node, Diagnostics) {
-	p := &parser{lexer: lexer{name: name, line: 1, limit: limits.WithDefaults()}}
+	return new(Memory).Parse(name, src, limits)
+}
+
+// Parse is the function Parse; the tree lies in m.
+func (m *Memory) Parse(name string, src []byte, limits Limits) ([]*Node, Diagnostics) {
+	p := &parser{Memory: m, lexer: lexer{name: name, line: 1, limit: limits.WithDefaults()}}
 	if len(src) > p.limit.ScriptSize {
 		p.report(Pos{}, Error, "script is too large (%d bytes, at most %d)", len(src), p.limit.ScriptSize)
 		return nil, p.diags
