@@ -48,16 +48,19 @@ func (n needle) in(text string) bool {
 // chunk is how much of a body is read at a time.
 const chunk = 64 << 10
 
+// scratch are buffers that the messages of a search share.
+type scratch struct{ raw, folded []byte }
+
 // inReader tells whether what r reads, which is UTF-8, holds the needle.
-func (n needle) inReader(r io.Reader) (bool, error) {
-	if len(n) == 0 {
-		return true, nil
+func (n needle) inReader(r io.Reader, b *scratch) (bool, error) {
+	if b.raw == nil {
+		b.raw = make([]byte, chunk+utf8.UTFMax)
 	}
-	raw := make([]byte, 0, chunk+utf8.UTFMax)
-	var folded []byte
+	folded, kept := b.folded[:0], 0
+	defer func() { b.folded = folded }()
 	for {
-		got, err := r.Read(raw[len(raw) : len(raw)+chunk])
-		raw = raw[:len(raw)+got]
+		got, err := r.Read(b.raw[kept:])
+		raw := b.raw[:kept+got]
 		whole := len(raw)
 		if err == nil {
 			whole -= cutRune(raw)
@@ -72,7 +75,7 @@ func (n needle) inReader(r io.Reader) (bool, error) {
 			}
 			return false, err
 		}
-		raw = raw[:copy(raw, raw[whole:])]
+		kept = copy(b.raw, raw[whole:])
 		if keep := len(n) - 1; len(folded) > keep {
 			folded = folded[:copy(folded, folded[len(folded)-keep:])]
 		}

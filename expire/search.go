@@ -97,11 +97,12 @@ func (u *User) Search(ctx context.Context, mailbox string, found func(Match) err
 		return err
 	}
 	m := newMatcher(u.Query, scan, u.Store.Separator())
+	var buffers scratch
 	for f := range scan.Messages() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s := &subject{Found: f, ctx: ctx, store: u.Store, last: uint32(scan.Len())}
+		s := &subject{Found: f, ctx: ctx, store: u.Store, last: uint32(scan.Len()), scratch: &buffers}
 		ok, err := m.matches(s)
 		if ok && u.Stat {
 			_, err = s.stat()

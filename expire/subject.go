@@ -18,6 +18,7 @@ type subject struct {
 	store *maildir.Store
 	last  uint32 // number of messages in the mailbox
 
+	scratch *scratch
 	status  *maildir.Status
 	content *message.Message
 	file    io.Closer
@@ -106,19 +107,32 @@ func (s *subject) hasText(text needle, headers bool) (bool, error) {
 		if !hasContent(p) {
 			continue
 		}
-		r, err := p.Open()
+		r, err := open(p)
 		if errors.Is(err, message.ErrEncoding) {
 			continue // nobody can read it
 		}
 		found := false
 		if err == nil {
-			found, err = text.inReader(r)
+			found, err = text.inReader(r, s.scratch)
 		}
 		if found || err != nil {
 			return found, err
 		}
 	}
 	return false, nil
+}
+
+// open reads a part's content as UTF-8, without a detour where it is that already.
+func open(p *message.Part) (io.Reader, error) {
+	for range p.Header("Content-Transfer-Encoding") {
+		return p.Open()
+	}
+	label, _ := p.Media().Param("charset")
+	switch strings.ToLower(label) {
+	case "", "utf-8", "us-ascii":
+		return p.OpenRaw(), nil
+	}
+	return p.Open()
 }
 
 // hasContent tells whether a part holds text itself. Dovecot looks into text/* and message/*.
