@@ -225,7 +225,7 @@ func TestAsDoveadm(t *testing.T) {
 // it makes it simpler: it joins the tests of one level, and
 //
 //   - UNSEEN OR UNFLAGGED (or the same as NOT ( SEEN FLAGGED )) becomes a test of both
-//     flags, for which it then looks at unseen messages only; so with UNDELETED;
+//     flags, for which it then looks at unseen messages only; so with UNDELETED and keywords;
 //   - of NOT SMALLER 50 NOT SMALLER 250 the wrong one is kept; so with LARGER, and with
 //     dates of one key;
 //   - sets of numbers are joined whether NOT is before them or not;
@@ -258,7 +258,7 @@ func joinsWrong(n query.Node, not bool) bool {
 		switch part.node.(type) {
 		case query.UID, query.Sequence:
 			sets++
-		case query.Flag:
+		case query.Flag, query.Keyword:
 			flags++
 		}
 	}
@@ -272,7 +272,7 @@ func joinsWrong(n query.Node, not bool) bool {
 		switch p := part.node.(type) {
 		case query.All:
 			return true
-		case query.Flag:
+		case query.Flag, query.Keyword:
 			if isOr {
 				negated["flags"] = flags
 			}
