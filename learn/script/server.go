@@ -145,10 +145,24 @@ func (s *Server) Serve(ctx context.Context, name string, l *net.UnixListener) er
 			return fmt.Errorf("accepting a connection to %s: %w", name, err)
 		}
 		pause = time.Millisecond
+		// Counted here, so that they enter in the order in which they came.
+		uid, err := peerUID(c)
+		if err == nil {
+			err = users.enter(uid)
+		}
+		if err != nil {
+			c.Close()
+			<-slots
+			s.failed(name, uid, err)
+			continue
+		}
 		under.Go(func() {
 			defer func() { <-slots }()
 			defer c.Close()
-			s.serve(context.WithoutCancel(ctx), name, c, users, limits)
+			defer users.leave(uid)
+			if err := s.serve(context.WithoutCancel(ctx), name, uid, c, limits); err != nil {
+				s.failed(name, uid, err)
+			}
 		})
 	}
 }
@@ -187,31 +201,16 @@ func (u *users) leave(uid uint32) {
 	}
 }
 
-// serve serves one connection.
-func (s *Server) serve(ctx context.Context, name string, c *net.UnixConn, users *users, limits Limits) {
-	ctx, cancel := context.WithTimeout(ctx, limits.Time)
-	defer cancel()
-	uid, err := peerUID(c)
-	if err == nil {
-		err = users.enter(uid)
-	}
-	if err == nil {
-		defer users.leave(uid)
-		err = s.answer(ctx, name, uid, c, limits)
-	}
-	if err != nil {
-		s.failed(name, uid, err)
-	}
-}
-
 func (s *Server) failed(name string, uid uint32, err error) {
 	if s.Failed != nil {
 		s.Failed(name, uid, err)
 	}
 }
 
-// answer reads a request, has it handled, and sends the answer.
-func (s *Server) answer(ctx context.Context, name string, uid uint32, c *net.UnixConn, limits Limits) error {
+// serve reads the request of a connection, has it handled, and sends the answer.
+func (s *Server) serve(ctx context.Context, name string, uid uint32, c *net.UnixConn, limits Limits) error {
+	ctx, cancel := context.WithTimeout(ctx, limits.Time)
+	defer cancel()
 	end, _ := ctx.Deadline()
 	header := time.Now().Add(limits.HeaderTime)
 	if header.After(end) {
