@@ -17,10 +17,10 @@ func (u *User) Expunge(ctx context.Context, mailbox string, done func(Match)) er
 	choose := func() ([]maildir.Removal, error) {
 		var err error
 		chosen, err = u.choose(ctx, mailbox)
-		return u.removals(chosen), err
+		return Removals(chosen, u.Query.HasClock(query.Saved)), err
 	}
 	tell := func(i int) { done(chosen[i]) }
-	if uses(u.Query.Root, isNumber) {
+	if u.Query.HasNumbers() {
 		err := u.Store.RemoveChosen(ctx, mailbox, choose, tell)
 		if errors.Is(err, mailstore.ErrNoMailbox) {
 			return nil
@@ -50,8 +50,9 @@ func (u *User) choose(ctx context.Context, mailbox string) (chosen []Match, err 
 	return chosen, err
 }
 
-func (u *User) removals(chosen []Match) []maildir.Removal {
-	saved := uses(u.Query.Root, isSaved)
+// Removals gives messages as maildir.Store removes them: only by the names by which they
+// were chosen, and where saved only with the saved date by which they were.
+func Removals(chosen []Match, saved bool) []maildir.Removal {
 	all := make([]maildir.Removal, len(chosen))
 	for i, m := range chosen {
 		all[i] = maildir.Removal{Path: m.Path, Size: m.bytes}
@@ -70,37 +71,4 @@ func unchanged(m Match) (bool, error) {
 		return false, nil
 	}
 	return st.Saved.Equal(m.Status.Saved), err
-}
-
-// isNumber tells whether a test asks for a number, which others can change.
-func isNumber(n query.Node) bool {
-	switch n.(type) {
-	case query.Sequence, query.UID:
-		return true
-	}
-	return false
-}
-
-func isSaved(n query.Node) bool {
-	d, ok := n.(query.Date)
-	return ok && d.Clock == query.Saved
-}
-
-// uses tells whether one of the tests of a query is of a kind.
-func uses(n query.Node, kind func(query.Node) bool) bool {
-	var parts []query.Node
-	switch n := n.(type) {
-	case query.And:
-		parts = n.Parts
-	case query.Or:
-		parts = n.Parts
-	case query.Not:
-		parts = []query.Node{n.Part}
-	}
-	for _, part := range parts {
-		if uses(part, kind) {
-			return true
-		}
-	}
-	return kind(n)
 }

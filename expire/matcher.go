@@ -2,7 +2,6 @@ package expire
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -85,7 +84,7 @@ func (m *matcher) matches(s *subject) (bool, error) {
 			return ok, err
 		}
 	}
-	return false, fmt.Errorf("%s is renamed all the time", s.Path)
+	return false, renamed(s.Path)
 }
 
 // ask asks the cheapest questions first.
@@ -196,13 +195,13 @@ func (m *matcher) date(n query.Date) test {
 			return n.Matches(sentAt(msg)), nil
 		})
 	}
-	return leaf(byInode, func(s *subject) (bool, error) {
-		st, err := s.stat()
-		at := st.Received.Unix()
-		if n.Clock == query.Saved {
-			at = st.Saved.Unix()
-		}
-		offset := 0
+	first := byInode
+	if n.Clock == query.FirstSeen {
+		first = byName
+	}
+	return leaf(first, func(s *subject) (bool, error) {
+		t, err := s.at(n.Clock)
+		at, offset := t.Unix(), 0
 		if n.Floating {
 			offset = query.Offset(at, m.query.Zone)
 		}

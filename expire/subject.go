@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
+	"dovetail/expire/query"
 	"dovetail/internal/mailstore"
 	"dovetail/internal/message"
 	"dovetail/maildir"
@@ -16,7 +18,8 @@ type subject struct {
 	*maildir.Found
 	ctx   context.Context
 	store *maildir.Store
-	last  uint32 // number of messages in the mailbox
+	last  uint32    // number of messages in the mailbox
+	seen  time.Time // by the clock query.FirstSeen
 
 	scratch *scratch
 	status  *maildir.Status
@@ -41,6 +44,26 @@ func (s *subject) stat() (maildir.Status, error) {
 		s.status = &st
 	}
 	return *s.status, nil
+}
+
+// at gives the time of one of its clocks.
+func (s *subject) at(clock query.Clock) (time.Time, error) {
+	switch clock {
+	case query.FirstSeen:
+		return s.seen, nil
+	case query.Sent:
+		m, err := s.message()
+		if err != nil {
+			return time.Time{}, err
+		}
+		at, _ := sentAt(m)
+		return time.Unix(at, 0), nil
+	}
+	st, err := s.stat()
+	if clock == query.Saved {
+		return st.Saved, err
+	}
+	return st.Received, err
 }
 
 func (s *subject) message() (*message.Message, error) {

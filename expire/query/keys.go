@@ -111,6 +111,9 @@ func dateKey(clock Clock, relation Relation) keyFunc {
 			return nil, err
 		}
 		d := Date{Clock: clock, Relation: relation}
+		if clock == Received {
+			d.Clock = p.options.Clock
+		}
 		if err := p.options.date(v, &d); err != nil {
 			return nil, p.fail(at+1, "%v", err)
 		}
@@ -149,12 +152,12 @@ func (p *parser) doubt(at int, v string, d Date) {
 func (p *parser) older(at int) (Node, error) {
 	n, err := p.seconds(at)
 	// RFC 5032 section 3: OLDER matches what is that old as well, BEFORE does not.
-	return Date{Relation: Before, At: p.options.Now.Unix() - n + 1}, err
+	return Date{Clock: p.options.Clock, Relation: Before, At: p.options.Now.Unix() - n + 1}, err
 }
 
 func (p *parser) younger(at int) (Node, error) {
 	n, err := p.seconds(at)
-	return Date{Relation: Since, At: p.options.Now.Unix() - n}, err
+	return Date{Clock: p.options.Clock, Relation: Since, At: p.options.Now.Unix() - n}, err
 }
 
 func (p *parser) seconds(at int) (int64, error) {

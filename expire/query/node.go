@@ -38,6 +38,9 @@ const (
 	Received Clock = ""      // INTERNALDATE, a file's mtime
 	Sent     Clock = "SENT"  // its Date field
 	Saved    Clock = "SAVED" // when it came into its mailbox, a file's ctime
+	// FirstSeen is when somebody first saw it in its mailbox. It has no keys of its
+	// own: see Options.Clock.
+	FirstSeen Clock = "FIRSTSEEN"
 )
 
 // Relation compares a message's time with one of a query.

@@ -12,7 +12,7 @@ type printer struct{ out []string }
 func (w *printer) add(words ...string) { w.out = append(w.out, words...) }
 
 // Words gives the query as words that Parse reads to an equal one, whatever its
-// clock and zone are: intervals have become times.
+// clock and zone are: intervals have become times. One with Options.Clock has no such words.
 func (q *Query) Words() []string {
 	w := &printer{}
 	if q.OldestOnly {

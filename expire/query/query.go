@@ -87,6 +87,8 @@ type Options struct {
 	Now   time.Time      // for intervals
 	Zone  *time.Location // of dates; nil is UTC
 	Rules Rules
+	// Clock is the one of the keys without SENT or SAVED: BEFORE, ON, SINCE, OLDER and YOUNGER.
+	Clock Clock
 }
 
 // Query is a parsed query. It is immutable.
