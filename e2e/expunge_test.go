@@ -173,6 +173,10 @@ func TestExpungeUsers(t *testing.T) {
 		{"expunge -A mailbox Trash unseen", "1 of 4 users failed", 75, [4]int{2, 3, 2, 2}},
 		{"expunge -u USER[1]* mailbox Trash all", "no such users", 67, [4]int{2, 3, 2, 2}},
 		{"expunge -u USER?  mailbox Trash all", "user2", 75, [4]int{1, 3, 1, 1}},
+		{"expunge -d -u user4 mailbox INBOX unseen", "INBOX can't be deleted", 65, [4]int{1, 3, 1, 1}},
+		{"expunge -d -n -u user4 mailbox Trash all", "would be empty", 0, [4]int{1, 3, 1, 1}},
+		{"expunge -d -v -u user4 mailbox Trash all", "mailbox Trash: removed", 0, [4]int{1, 3, 1, 1}},
+		{"expunge -d -v -u user4 mailbox Trash all", "mailbox Trash doesn't exist", 0, [4]int{1, 3, 1, 1}},
 	} {
 		status, out, problems := s.run(strings.Fields(c.args)...)
 		if status != c.status || !strings.Contains(out+problems, c.holds) {

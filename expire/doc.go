@@ -29,4 +29,6 @@
 //   - OLDESTONLY ends the search of a mailbox, which Dovecot 2.3 does for some keys only.
 //   - A file whose size is not what its name says is an error for doveadm; here it is read.
 //   - A message that cannot be read matches nothing, under NOT either.
+//   - expunge -d leaves a mailbox that has others below it, or files that are none of
+//     Dovecot's; doveadm removes it all the same.
 package expire

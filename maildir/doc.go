@@ -32,7 +32,7 @@
 //
 // dovecot-uidlist (versions 1 and 3) is read for the UIDs and never written:
 // Dovecot gives UIDs when it first sees a message. The subscriptions file (versions
-// 1 and 2) is read and added to under subscriptions.lock. maildirsize is kept as
+// 1 and 2) is read and changed under subscriptions.lock. maildirsize is kept as
 // Dovecot's quota driver "maildir" does, when a quota is configured; see Quota.
 // Files of tmp/ that did not change for 36 hours are removed, at most once in eight
 // hours for a folder. The index files are Dovecot's own.

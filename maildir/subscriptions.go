@@ -80,7 +80,34 @@ func (s *Store) Subscribe(ctx context.Context, mailbox string) error {
 	return s.subscribe(ctx, f)
 }
 
+// Unsubscribe takes a mailbox out of the subscriptions, whether it exists or not.
+func (s *Store) Unsubscribe(ctx context.Context, mailbox string) error {
+	f, err := s.folder(mailbox)
+	if err != nil {
+		return err
+	}
+	return s.changeSubscriptions(ctx, func(text string) (string, bool) {
+		line := subscriptionLine(text, f.parts, s.loc.Layout.separator())
+		head := ""
+		body, v2 := strings.CutPrefix(text, subscriptionsV2)
+		if v2 {
+			head = subscriptionsV2
+		}
+		lines := strings.Split(body, "\n")
+		left := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return l == line })
+		return head + strings.Join(left, "\n"), len(left) < len(lines)
+	})
+}
+
 func (s *Store) subscribe(ctx context.Context, f folder) error {
+	return s.changeSubscriptions(ctx, func(text string) (string, bool) {
+		return addSubscription(text, f.parts, s.loc.Layout.separator())
+	})
+}
+
+// changeSubscriptions replaces the file by what change makes of its text, unless that
+// says that nothing changes.
+func (s *Store) changeSubscriptions(ctx context.Context, change func(text string) (string, bool)) error {
 	path := s.subscriptionsPath()
 	perm, err := s.inherited(s.locate([]string{mailstore.Inbox}))
 	if err != nil {
@@ -99,8 +126,8 @@ func (s *Store) subscribe(ctx context.Context, f folder) error {
 	if err != nil {
 		return err
 	}
-	text, added := addSubscription(text, f.parts, s.loc.Layout.separator())
-	if !added {
+	text, changed := change(text)
+	if !changed {
 		return nil
 	}
 	if _, err = lock.file.Write([]byte(text)); err == nil {
@@ -124,15 +151,8 @@ func addSubscription(text string, parts []string, separator string) (string, boo
 	if text == "" {
 		text = subscriptionsV2
 	}
-	line := strings.Join(parts, separator)
-	body, v2 := strings.CutPrefix(text, subscriptionsV2)
-	if v2 {
-		escaped := make([]string, len(parts))
-		for i, part := range parts {
-			escaped[i] = tabEscaper.Replace(part)
-		}
-		line = strings.Join(escaped, "\t")
-	}
+	line := subscriptionLine(text, parts, separator)
+	body, _ := strings.CutPrefix(text, subscriptionsV2)
 	if slices.Contains(strings.Split(body, "\n"), line) {
 		return text, false
 	}
@@ -140,4 +160,16 @@ func addSubscription(text string, parts []string, separator string) (string, boo
 		text += "\n"
 	}
 	return text + line + "\n", true
+}
+
+// subscriptionLine gives a folder's line in a file of that text.
+func subscriptionLine(text string, parts []string, separator string) string {
+	if !strings.HasPrefix(text, subscriptionsV2) {
+		return strings.Join(parts, separator)
+	}
+	escaped := make([]string, len(parts))
+	for i, part := range parts {
+		escaped[i] = tabEscaper.Replace(part)
+	}
+	return strings.Join(escaped, "\t")
 }

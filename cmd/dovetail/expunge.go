@@ -10,18 +10,20 @@ import (
 
 	"dovetail/expire"
 	"dovetail/internal/cli"
+	"dovetail/internal/mailstore"
+	"dovetail/maildir"
 )
 
 // expungeOptions are the flags of `expunge`.
 type expungeOptions struct {
 	sweepOptions
-	dryRun bool
+	dryRun, deleteEmpty bool
 }
 
 func newExpungeCommand(flags *cli.Flags) *cobra.Command {
 	o := &expungeOptions{}
 	cmd := &cobra.Command{
-		Use:   "expunge [-u USER|-A|-F FILE] [-n] QUERY...",
+		Use:   "expunge [-u USER|-A|-F FILE] [-n] [-d] QUERY...",
 		Short: "Remove stored messages for good, as doveadm expunge does",
 		Long: `Remove stored messages for good, straight in the Maildirs, beside a running
 Dovecot. Each branch of the query must name a MAILBOX and something else. With -n
@@ -29,6 +31,10 @@ nothing is removed, and what would go is printed.
 
 A message whose flags somebody changes meanwhile stays, and so does one that
 cannot be read.
+
+With -d a mailbox that is empty afterwards is removed, and unsubscribed. It stays
+where it has mailboxes below it, got mail meanwhile, or holds files of others; -v
+tells why. INBOX cannot be removed, which is an error (status 65), as in doveadm.
 
 ` + sweepHelp,
 		Args: cobra.ArbitraryArgs,
@@ -42,12 +48,13 @@ cannot be read.
 			}
 			e := &expunger{options: o, sweep: s, out: &matchOutput{w: cmd.OutOrStdout(), format: o.format}}
 			s.stat = o.dryRun || o.format == "json"
-			s.mailbox = e.mailbox
+			s.mailbox, s.childrenFirst = e.mailbox, o.deleteEmpty
 			return errors.Join(s.run(cmd.Context()), e.end())
 		},
 	}
 	o.add(cmd)
 	cmd.Flags().BoolVarP(&o.dryRun, "dry-run", "n", false, "remove nothing, and print what would go")
+	cmd.Flags().BoolVarP(&o.deleteEmpty, "delete-empty-mailbox", "d", false, "remove the mailbox too when it is empty afterwards")
 	return cmd
 }
 
@@ -86,6 +93,34 @@ func (e *expunger) mailbox(ctx context.Context, u *expire.User, user, mailbox st
 	}
 	if n := e.messages - before; e.options.verbose && n > 0 {
 		e.sweep.say("user %s: mailbox %s: %d messages, %d bytes", user, mailbox, n, e.bytes-bytes)
+	}
+	if err == nil && e.options.deleteEmpty {
+		err = e.removeEmpty(ctx, u.Store, user, mailbox, e.messages-before)
+	}
+	return err
+}
+
+// removeEmpty removes a mailbox that is empty, or tells in a dry run that it would be
+// with n messages less.
+func (e *expunger) removeEmpty(ctx context.Context, store *maildir.Store, user, mailbox string, n int) error {
+	if e.options.dryRun {
+		if there, err := store.Count(ctx, mailbox); err != nil || there > n || mailbox == mailstore.Inbox {
+			return err
+		}
+		e.sweep.say("user %s: mailbox %s would be empty, and so be removed unless it has mailboxes below it", user, mailbox)
+		return nil
+	}
+	err := store.RemoveFolder(ctx, mailbox)
+	switch {
+	case errors.Is(err, maildir.ErrInbox):
+		return badData(err)
+	case errors.Is(err, maildir.ErrKept), errors.Is(err, mailstore.ErrNoMailbox):
+		if e.options.verbose {
+			e.sweep.say("user %s: %v", user, err)
+		}
+		return nil
+	case err == nil && e.options.verbose:
+		e.sweep.say("user %s: mailbox %s: removed", user, mailbox)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,8 @@ type sweep struct {
 
 	rules query.Rules
 	stat  bool // the work needs the messages' dates
+	// childrenFirst has mailboxes done before those that they lie below.
+	childrenFirst bool
 	// mailbox does the work in one mailbox.
 	mailbox func(ctx context.Context, u *expire.User, user, mailbox string) error
 
@@ -93,11 +96,11 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 	}
 	s := &sweep{options: o, stderr: cmd.ErrOrStderr(), rules: rules}
 	if s.query, err = query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Rules: rules}); err != nil {
-		return nil, badQuery(err)
+		return nil, badData(err)
 	}
 	for _, w := range s.query.Warnings {
 		if o.strict {
-			return nil, badQuery(errors.New("query: " + w.Text))
+			return nil, badData(errors.New("query: " + w.Text))
 		}
 		s.say("warning: query: %s", w.Text)
 	}
@@ -111,7 +114,8 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 	return s, err
 }
 
-func badQuery(err error) error {
+// badData makes an error that is the asker's, with status 65.
+func badData(err error) error {
 	e := mailerr.Perm(err, "Bad query")
 	e.Exit = mailerr.ExDataErr
 	return e
@@ -274,6 +278,9 @@ func (s *sweep) mailboxes(ctx context.Context, mail *expire.User, name string) e
 		default:
 			s.say("warning: %v", err)
 		}
+	}
+	if s.childrenFirst {
+		slices.Reverse(there)
 	}
 	for _, mailbox := range there {
 		if err := s.mailbox(ctx, mail, name, mailbox); err != nil {
