@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -98,17 +99,21 @@ func newConfigCheck(flags *cli.Flags) *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration",
 		Long: `Check the configuration, and build from it what the servers build. Every error
-is printed with file, line and key. Exit status: 0, or 78 when there are errors.`,
+is printed with file, line and key, and so is what is doubtful. Exit status: 0, or 78 when there are errors.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := flags.Load()
 			if err != nil {
 				return err
 			}
-			if err := checkParts(c); err != nil {
+			_, doubts, err := c.Policy(time.Now())
+			if err := errors.Join(err, checkParts(c)); err != nil {
 				e := mailerr.Temp(err, "Configuration error")
 				e.Exit = mailerr.ExConfig
 				return e
+			}
+			for _, doubt := range doubts {
+				fmt.Fprintf(cmd.ErrOrStderr(), "dovetail: warning: %s\n", doubt)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
 			return err

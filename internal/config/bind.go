@@ -102,7 +102,7 @@ func (b *binder) tables(path string, v reflect.Value, value any) {
 		return
 	}
 	for i, inner := range list {
-		element := reflect.New(v.Type().Elem()).Elem()
+		element := newElement(v.Type().Elem())
 		b.table(fmt.Sprintf("%s[%d]", path, i), element, inner)
 		v.Set(reflect.Append(v, element))
 	}
@@ -123,8 +123,8 @@ func setField(v reflect.Value, tag reflect.StructTag, value any) error {
 	size := tag.Get("kind") == "size"
 	switch target := v.Addr().Interface().(type) {
 	case *string:
-		if id, ok := value.(int64); ok && (tag.Get("check") == "uid" || tag.Get("check") == "gid") {
-			value = strconv.FormatInt(id, 10)
+		if n, ok := value.(int64); ok && slices.Contains([]string{"uid", "gid", "amount"}, tag.Get("check")) {
+			value = strconv.FormatInt(n, 10)
 		}
 		return setValue(target, value)
 	case *int64:

@@ -45,6 +45,10 @@ var checks = map[string]func(string) error{
 	"server":     checkServer,
 	"homepath":   checkHomePath,
 	"state":      checkState,
+	"mailbox":    checkMailbox,
+	"archive":    checkArchive,
+	"amount":     checkAmount,
+	"homefile":   checkHomeFile,
 }
 
 // check looks at a value that was taken over.

@@ -145,14 +145,7 @@ type Learn struct {
 	Builtin Builtin `toml:"builtin"`
 }
 
-// Expire is one rule of what is expunged.
-type Expire struct {
-	Name      string   `toml:"name"`      // for reports
-	Mailboxes []string `toml:"mailboxes"` // names, with * and %
-	Query     string   `toml:"query"`     // in the words of doveadm search
-}
-
-// State says where vacation, duplicate and the learn ledger are remembered.
+// State says where vacation, duplicate, the learn ledger and first-seen stamps are remembered.
 type State struct {
 	URL string `toml:"url" check:"state"` // sqlite:PATH, postgres://…; empty: in memory
 }

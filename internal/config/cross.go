@@ -43,15 +43,7 @@ func (b *binder) cross() {
 	if own := c.Learn.Builtin; own.HamPercent >= own.SpamPercent {
 		b.fail("learn.builtin.ham_percent", "%d is not less than spam_percent, %d", own.HamPercent, own.SpamPercent)
 	}
-	for i, rule := range c.Expire {
-		path := elementPath("expire", i)
-		if rule.Query == "" {
-			b.fail(path, "needs a query")
-		}
-		if len(rule.Mailboxes) == 0 {
-			b.fail(path, "needs mailboxes")
-		}
-	}
+	b.crossExpire()
 }
 
 func (b *binder) crossUserdb() {

@@ -49,7 +49,7 @@ func TestReference(t *testing.T) {
 // reference is a configuration with one element in each list of tables.
 func reference() *Config {
 	c := Defaults()
-	c.Expire = []Expire{{}}
+	c.Expire = []Expire{newElement(reflect.TypeFor[Expire]()).Interface().(Expire)}
 	return c
 }
 
