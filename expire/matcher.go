@@ -192,7 +192,7 @@ func (m *matcher) date(n query.Date) test {
 			if err != nil {
 				return false, err
 			}
-			return n.Matches(sentAt(msg)), nil
+			return n.Matches(SentAt(msg)), nil
 		})
 	}
 	first := byInode

@@ -3,7 +3,6 @@ package expire
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"dovetail/expire/query"
 	"dovetail/internal/mailstore"
@@ -38,52 +37,8 @@ func (u *User) Mailboxes(ctx context.Context) (there, missing []string, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	patterns, separator := u.Query.Patterns(), u.Store.Separator()
-	for _, name := range all {
-		listed := len(patterns) == 0
-		for _, m := range patterns {
-			listed = listed || m.Matches(name, separator)
-		}
-		if listed && u.mayMatch(u.Query.Root, name) != no {
-			there = append(there, name)
-		}
-	}
-	for _, m := range patterns {
-		is := func(name string) bool { return m.Matches(name, separator) }
-		if !m.Pattern && !slices.ContainsFunc(all, is) && !slices.Contains(missing, m.Name) {
-			missing = append(missing, m.Name)
-		}
-	}
+	there, missing = u.Query.Mailboxes(all, u.Store.Separator())
 	return there, missing, nil
-}
-
-// mayMatch tells what is known of a query when only the mailbox is.
-func (u *User) mayMatch(n query.Node, mailbox string) verdict {
-	combine := func(parts []query.Node, decisive verdict) verdict {
-		result := yes + no - decisive
-		for _, part := range parts {
-			switch u.mayMatch(part, mailbox) {
-			case decisive:
-				return decisive
-			case unknown:
-				result = unknown
-			}
-		}
-		return result
-	}
-	switch n := n.(type) {
-	case query.And:
-		return combine(n.Parts, no)
-	case query.Or:
-		return combine(n.Parts, yes)
-	case query.Not:
-		if v := u.mayMatch(n.Part, mailbox); v != unknown {
-			return yes + no - v
-		}
-	case query.Mailbox:
-		return verdictOf(n.Matches(mailbox, u.Store.Separator()))
-	}
-	return unknown
 }
 
 // Search gives the messages of a mailbox that match, in the order of their UIDs. A

@@ -8,9 +8,9 @@ import (
 	"dovetail/internal/message"
 )
 
-// sentAt gives the time of the Date field, and its zone's offset from UTC in
+// SentAt gives the time of a message's Date field, and its zone's offset from UTC in
 // seconds. Without a field that can be read it is the beginning of 1970, as in Dovecot.
-func sentAt(m *message.Message) (at int64, offset int) {
+func SentAt(m *message.Message) (at int64, offset int) {
 	value, ok := m.Get("Date")
 	if !ok {
 		return 0, 0

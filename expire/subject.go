@@ -56,7 +56,7 @@ func (s *subject) at(clock query.Clock) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		at, _ := sentAt(m)
+		at, _ := SentAt(m)
 		return time.Unix(at, 0), nil
 	}
 	st, err := s.stat()
