@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"os"
-	"os/user"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"dovetail/expire"
 	"dovetail/expire/query"
@@ -28,7 +26,7 @@ import (
 // exNotFound is doveadm's status for a mailbox that does not exist.
 const exNotFound = 68
 
-// sweepOptions are the flags that search and expunge share.
+// sweepOptions are the flags that search, expunge and, as to users, expire share.
 type sweepOptions struct {
 	user, file, format, dovecot string
 	all, strict, verbose        bool
@@ -38,13 +36,19 @@ type sweepOptions struct {
 func (o *sweepOptions) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SetInterspersed(false) // a query may have words that begin with -
-	f.StringVarP(&o.user, "user", "u", "", "whose mail: a name, or a mask with * and ? (default: who calls)")
-	f.BoolVarP(&o.all, "all-users", "A", false, "the mail of all users")
-	f.StringVarP(&o.file, "user-file", "F", "", "the mail of the users in a `file`, one on each line; - is standard input")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "say how much was found, for each user and mailbox, on standard error")
+	o.addUsers(cmd, "who calls")
 	f.StringVar(&o.format, "format", "text", "text, or json for an object per message")
 	f.BoolVar(&o.strict, "strict", false, "take what is doubtful about the query as an error")
 	f.StringVar(&o.dovecot, "dovecot", "2.4", "whose rules: with 2.3 a date like 2026-11-01 is off by the zone's offset, as it was there, and a missing mailbox is an error")
+}
+
+// addUsers adds the flags that say whose mail, and for how long.
+func (o *sweepOptions) addUsers(cmd *cobra.Command, byDefault string) {
+	f := cmd.Flags()
+	f.StringVarP(&o.user, "user", "u", "", "whose mail: a name, or a mask with * and ? (default: "+byDefault+")")
+	f.BoolVarP(&o.all, "all-users", "A", false, "the mail of all users")
+	f.StringVarP(&o.file, "user-file", "F", "", "the mail of the users in a `file`, one on each line; - is standard input")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say how much was found, for each user and mailbox, on standard error")
 	f.DurationVar(&o.maxTime, "max-time", 0, "stop after that `time` (10m), with status 75; 0 is never")
 }
 
@@ -75,17 +79,21 @@ type sweep struct {
 	// mailbox does the work in one mailbox.
 	mailbox func(ctx context.Context, u *expire.User, user, mailbox string) error
 
+	// work does the work for a user; by default, in each mailbox.
+	work func(ctx context.Context, name string) error
+	jobs int // users at once
+	// order changes which users there are, and their order; may be nil.
+	order func(names iter.Seq2[string, error]) iter.Seq2[string, error]
+
+	mu            sync.Mutex
 	count, failed int // users
 	worst         int // exit status so far
 }
 
 // newSweep reads the query and the configuration.
 func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []string) (*sweep, error) {
-	if o.format != "text" && o.format != "json" {
-		return nil, cli.Usage(fmt.Errorf("flag --format: %q is neither text nor json", o.format))
-	}
-	if o.all && o.user != "" || o.all && o.file != "" || o.user != "" && o.file != "" {
-		return nil, cli.Usage(errors.New("only one of the flags -u, -A and -F names the users"))
+	if err := o.check(); err != nil {
+		return nil, cli.Usage(err)
 	}
 	rules, err := query.ParseRules(o.dovecot)
 	if err != nil {
@@ -95,6 +103,7 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 		return nil, cli.Usage(errors.New("a query is missing, such as ALL"))
 	}
 	s := &sweep{options: o, stderr: cmd.ErrOrStderr(), rules: rules}
+	s.work = s.user
 	if s.query, err = query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Rules: rules}); err != nil {
 		return nil, badData(err)
 	}
@@ -104,14 +113,30 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 		}
 		s.say("warning: query: %s", w.Text)
 	}
+	return s, s.open(flags)
+}
+
+// check gives an error for flags that contradict each other.
+func (o *sweepOptions) check() error {
+	if o.format != "text" && o.format != "json" {
+		return fmt.Errorf("flag --format: %q is neither text nor json", o.format)
+	}
+	if o.all && o.user != "" || o.all && o.file != "" || o.user != "" && o.file != "" {
+		return errors.New("only one of the flags -u, -A and -F names the users")
+	}
+	return nil
+}
+
+// open reads the configuration.
+func (s *sweep) open(flags *cli.Flags) (err error) {
 	if s.config, err = flags.Load(); err != nil {
-		return nil, err
+		return err
 	}
 	if s.users, err = cli.Resolver(s.config, "doveadm"); err != nil {
-		return nil, err
+		return err
 	}
 	s.stores, err = cli.Stores(s.config, maildir.NewCache(), func(err error) { s.say("warning: %v", err) })
-	return s, err
+	return err
 }
 
 // badData makes an error that is the asker's, with status 65.
@@ -129,6 +154,8 @@ func (s *sweep) say(format string, args ...any) {
 // failures win over all others.
 func (s *sweep) note(err error) {
 	s.say("error: %v", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if status := mailerr.ExitCode(err); s.worst == 0 || status == mailerr.ExTempFail {
 		s.worst = status
 	}
@@ -141,7 +168,13 @@ func (s *sweep) run(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, s.options.maxTime)
 		defer cancel()
 	}
-	for name, err := range s.names(ctx) {
+	names := s.names(ctx)
+	if s.order != nil {
+		names = s.order(names)
+	}
+	var group errgroup.Group
+	group.SetLimit(max(s.jobs, 1))
+	for name, err := range names {
 		if ctx.Err() != nil {
 			break
 		}
@@ -149,18 +182,31 @@ func (s *sweep) run(ctx context.Context) error {
 			s.note(fmt.Errorf("listing the users: %w", err))
 			break
 		}
-		s.count++
-		err := s.user(ctx, name)
-		switch {
-		case err == nil, ctx.Err() != nil:
-		case s.many() && mailerr.Of(err).Exit == mailerr.ExNoUser:
-			s.say("user %s does not exist, skipping", name)
-		default:
-			s.failed++
-			s.note(fmt.Errorf("user %s: %w", name, err))
-		}
+		group.Go(func() error { s.one(ctx, name); return nil })
 	}
+	group.Wait() //nolint:errcheck // one has noted what went wrong
 	return s.end(ctx)
+}
+
+// one does the work for one user.
+func (s *sweep) one(ctx context.Context, name string) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	s.count++
+	s.mu.Unlock()
+	err := s.work(ctx, name)
+	switch {
+	case err == nil, ctx.Err() != nil:
+	case s.many() && mailerr.Of(err).Exit == mailerr.ExNoUser:
+		s.say("user %s does not exist, skipping", name)
+	default:
+		s.note(fmt.Errorf("user %s: %w", name, err))
+		s.mu.Lock()
+		s.failed++
+		s.mu.Unlock()
+	}
 }
 
 // end gives the error that the run ends with.
@@ -183,84 +229,25 @@ func (s *sweep) end(ctx context.Context) error {
 	return nil
 }
 
-// many tells whether the run is one over several users.
-func (s *sweep) many() bool {
-	o := s.options
-	return o.all || o.file != "" || strings.ContainsAny(o.user, "*?")
-}
-
-// names gives the users' names.
-func (s *sweep) names(ctx context.Context) iter.Seq2[string, error] {
-	o := s.options
-	switch {
-	case o.file != "":
-		return s.fileNames()
-	case o.all:
-		return s.listed(ctx, "*")
-	case s.many():
-		return s.listed(ctx, o.user)
+// resolve finds a user and the mail.
+func (s *sweep) resolve(ctx context.Context, name string) (*userdb.User, *maildir.Store, fsx.Credentials, error) {
+	rcpt, err := s.users.ResolveUser(ctx, name)
+	if err != nil {
+		return nil, nil, fsx.Credentials{}, err
 	}
-	return func(yield func(string, error) bool) {
-		name := o.user
-		if name == "" {
-			me, err := user.Current()
-			if err != nil {
-				yield("", fmt.Errorf("flag --user is needed: %w", err))
-				return
-			}
-			name = me.Username
-		}
-		yield(name, nil)
-	}
-}
-
-// listed gives the users of the database that match a mask.
-func (s *sweep) listed(ctx context.Context, mask string) iter.Seq2[string, error] {
-	if l, ok := s.users.Users.(userdb.Lister); ok {
-		return l.List(ctx, mask)
-	}
-	return userdb.Failed(errors.New("this user database cannot list its users; name them with -F"))
-}
-
-// fileNames reads the names of a file.
-func (s *sweep) fileNames() iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		in := io.Reader(os.Stdin)
-		if s.options.file != "-" {
-			f, err := os.Open(s.options.file)
-			if err != nil {
-				yield("", err)
-				return
-			}
-			defer f.Close() // nothing was written
-			in = f
-		}
-		lines := bufio.NewScanner(in)
-		for lines.Scan() {
-			if name := strings.TrimSpace(lines.Text()); name != "" && !yield(name, nil) {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield("", err)
-		}
-	}
+	u := rcpt.User
+	store, err := s.stores(u, rcpt.Location)
+	return u, store, fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}, err
 }
 
 // user does the work for one user, with the user's rights.
 func (s *sweep) user(ctx context.Context, name string) error {
-	rcpt, err := s.users.ResolveUser(ctx, name)
-	if err != nil {
-		return err
-	}
-	u := rcpt.User
-	store, err := s.stores(u, rcpt.Location)
+	u, store, rights, err := s.resolve(ctx, name)
 	if err != nil {
 		return err
 	}
 	mail := &expire.User{Store: store, Query: s.query, Stat: s.stat}
 	mail.Failed = func(mailbox string, err error) { s.note(fmt.Errorf("user %s: mailbox %s: %w", u.Name, mailbox, err)) }
-	rights := fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}
 	return rights.Do(func() error { return s.mailboxes(ctx, mail, u.Name) })
 }
 
