@@ -29,6 +29,7 @@ Exit status: 0 done, 1 what was checked has errors, 64 wrong usage, 67 no such u
 var commands = []func(*cli.Flags) *cobra.Command{
 	newConfigCommand,
 	newDemoCommand,
+	newExpireCommand,
 	newExpungeCommand,
 	newImportCommand,
 	newLearnCommand,

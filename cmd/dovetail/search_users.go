@@ -88,6 +88,7 @@ type sweep struct {
 	mu            sync.Mutex
 	count, failed int // users
 	worst         int // exit status so far
+	stopped       bool
 }
 
 // newSweep reads the query and the configuration.
@@ -212,6 +213,7 @@ func (s *sweep) one(ctx context.Context, name string) {
 // end gives the error that the run ends with.
 func (s *sweep) end(ctx context.Context) error {
 	users := fmt.Sprintf("%d users", s.count)
+	s.stopped = ctx.Err() != nil
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("stopped after %v, in the last of %s", s.options.maxTime, users)

@@ -21,12 +21,16 @@ type Archive interface {
 	Close() error
 }
 
-// Stamps know since when messages are where they are.
+// Stamps know since when messages are where they are. Of a message the base of its
+// file's name is known, of a mailbox its id, or its name where it has none yet.
 type Stamps interface {
-	// Of gives for each key, the GUID of a message, the time at which it was first
-	// asked for in a mailbox: the zero time where that is now. What has no key any
-	// more is forgotten. ID is the mailbox's, or its name where it has none yet.
-	Of(ctx context.Context, user, id string, keys []string) ([]time.Time, error)
+	// Known gives for each name the time at which it was first seen in a mailbox: the
+	// zero time where it was not yet.
+	Known(ctx context.Context, user, mailbox string, names []string) ([]time.Time, error)
+	// Of is Known, and stamps those that were not seen yet. Other names are forgotten.
+	Of(ctx context.Context, user, mailbox string, names []string) ([]time.Time, error)
+	// Keep forgets what is stamped in other mailboxes than these.
+	Keep(ctx context.Context, user string, mailboxes []string) error
 }
 
 // User is one whose mail the rules are about.

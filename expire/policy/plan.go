@@ -22,6 +22,8 @@ type Folder struct {
 	Before  Histogram // zero where nobody asked for it
 	Choices []*Choice // of each rule about it, in their order
 	Errors  []error
+
+	stamped string // its id in Stamps; "" where nobody asked
 }
 
 // Choice is what a rule does in a mailbox.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"dovetail/expire"
@@ -21,12 +23,13 @@ type Planner struct {
 	Rules  []*Rule
 	Stamps Stamps // nil: no rule has the clock query.FirstSeen
 	Prefix string // of the namespace, in front of all mailboxes but INBOX
+	DryRun bool   // no message gets a stamp
 	Ages   bool   // histograms are wanted, for which each message is looked at
 	Now    func() time.Time
 	FS     fsx.FS // where opt-out files are looked for
 }
 
-// Plan reads the mailboxes of a user, each once, and changes nothing but the stamps.
+// Plan reads the mailboxes of a user, each once. It changes nothing but the stamps.
 // What is wrong with one mailbox is in the plan, and nothing is chosen there.
 func (p *Planner) Plan(ctx context.Context, u *User) (*Plan, error) {
 	plan := &Plan{User: u}
@@ -73,7 +76,7 @@ func (p *Planner) Plan(ctx context.Context, u *User) (*Plan, error) {
 		}
 		plan.Folders = append(plan.Folders, f)
 	}
-	return plan, nil
+	return plan, p.forget(ctx, plan)
 }
 
 // wanted leaves out the rules that the user has opted out of.
@@ -111,8 +114,7 @@ func (p *Planner) folder(ctx context.Context, u *User, f *Folder) error {
 		stamped = stamped || c.Rule.Clock == query.FirstSeen
 	}
 	if stamped {
-		// Without the user's rights: the state is the site's.
-		if survey.FirstSeen, err = p.firstSeen(ctx, u, scan); err != nil {
+		if survey.FirstSeen, err = p.firstSeen(ctx, u, f, scan); err != nil {
 			return fmt.Errorf("asking when messages were first seen: %w", err)
 		}
 	}
@@ -143,21 +145,45 @@ func (f *Folder) take(a expire.Answer, now time.Time, ages bool) {
 	}
 }
 
-func (p *Planner) firstSeen(ctx context.Context, u *User, scan *maildir.Scan) ([]time.Time, error) {
+// firstSeen asks for the stamps of a mailbox. The state is the site's: this needs the
+// rights of the process.
+func (p *Planner) firstSeen(ctx context.Context, u *User, f *Folder, scan *maildir.Scan) ([]time.Time, error) {
 	if p.Stamps == nil {
 		return nil, errors.New("there is no state database")
 	}
-	id := scan.ID
-	if id == "" {
-		id = scan.Mailbox
+	if f.stamped = scan.ID; f.stamped == "" {
+		f.stamped = scan.Mailbox
 	}
-	keys := make([]string, 0, scan.Len())
+	names := make([]string, 0, scan.Len())
 	for m := range scan.Messages() {
-		keys = append(keys, m.GUID())
+		base, _, _ := strings.Cut(path.Base(m.Path), ":")
+		names = append(names, base)
 	}
-	times, err := p.Stamps.Of(ctx, u.Name, id, keys)
-	if err == nil && len(times) != len(keys) {
-		err = fmt.Errorf("%d times for %d messages", len(times), len(keys))
+	ask := p.Stamps.Of
+	if p.DryRun {
+		ask = p.Stamps.Known
+	}
+	times, err := ask(ctx, u.Name, f.stamped, names)
+	if err == nil && len(times) != len(names) {
+		err = fmt.Errorf("%d times for %d messages", len(times), len(names))
 	}
 	return times, err
+}
+
+// forget has the stamps of mailboxes forgotten that are gone, or that no rule with that
+// clock is about any more.
+func (p *Planner) forget(ctx context.Context, plan *Plan) error {
+	if p.Stamps == nil || p.DryRun {
+		return nil
+	}
+	var stamped []string
+	for _, f := range plan.Folders {
+		if len(f.Errors) > 0 {
+			return nil // it may be one of them
+		}
+		if f.stamped != "" {
+			stamped = append(stamped, f.stamped)
+		}
+	}
+	return p.Stamps.Keep(ctx, plan.User.Name, stamped)
 }

@@ -71,9 +71,6 @@ func (p *Plan) report() UserReport {
 	report := UserReport{User: p.User.Name, OptOut: p.OptOut, Folders: []FolderReport{}}
 	for _, f := range p.Folders {
 		out := FolderReport{Mailbox: f.Mailbox, Total: f.Total, Before: f.Before, After: f.Before, Rules: []RuleReport{}}
-		for _, err := range f.Errors {
-			out.Errors = append(out.Errors, err.Error())
-		}
 		for _, c := range f.Choices {
 			r := c.Rule
 			out.Rules = append(out.Rules, RuleReport{Rule: r.Name, Action: r.Action, To: r.To(), Clock: clockNames[r.Clock], Kept: c.Kept})
@@ -95,7 +92,17 @@ func (p *Plan) Report() UserReport {
 			}
 		}
 	}
+	p.tell(&report)
 	return report
+}
+
+// tell puts what went wrong into a report.
+func (p *Plan) tell(report *UserReport) {
+	for i, f := range p.Folders {
+		for _, err := range f.Errors {
+			report.Folders[i].Errors = append(report.Folders[i].Errors, err.Error())
+		}
+	}
 }
 
 // Amount is a number of messages and their size as stored.

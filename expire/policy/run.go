@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"dovetail/expire"
 	"dovetail/expire/query"
@@ -10,22 +11,21 @@ import (
 )
 
 // Execute carries a plan out. A message that somebody has changed, moved or removed
-// since the plan was made stays. What went wrong is in the report.
+// since the plan was made stays. What goes wrong is in Folder.Errors, and in the report;
+// the context's end is not.
 func (p *Plan) Execute(ctx context.Context) UserReport {
 	report := p.report()
 	for i, f := range p.Folders {
 		out := &report.Folders[i]
 		for k, c := range f.Choices {
-			if ctx.Err() != nil {
-				report.Stopped = true
-				return report
+			e := &execution{user: p.User, folder: f, choice: c, report: &out.Rules[k], after: &out.After}
+			if err := e.run(ctx); err != nil && ctx.Err() == nil {
+				f.Errors = append(f.Errors, fmt.Errorf("rule %q: %w", c.Rule.Name, err))
 			}
-			r := &execution{user: p.User, folder: f, choice: c, report: &out.Rules[k], after: &out.After}
-			if err := r.run(ctx); err != nil && ctx.Err() == nil {
-				out.Errors = append(out.Errors, err.Error())
-			}
+			report.Stopped = report.Stopped || ctx.Err() != nil
 		}
 	}
+	p.tell(&report)
 	return report
 }
 
@@ -39,8 +39,8 @@ type execution struct {
 }
 
 func (e *execution) run(ctx context.Context) error {
-	if len(e.choice.Chosen) == 0 {
-		return nil
+	if len(e.choice.Chosen) == 0 || ctx.Err() != nil {
+		return ctx.Err()
 	}
 	matches := make([]expire.Match, len(e.choice.Chosen))
 	for i, m := range e.choice.Chosen {
@@ -54,7 +54,9 @@ func (e *execution) run(ctx context.Context) error {
 	if errors.Is(err, mailstore.ErrNoMailbox) {
 		err = nil
 	}
-	e.report.Changed = len(matches) - e.report.Messages
+	if err == nil {
+		e.report.Changed = len(matches) - e.report.Messages
+	}
 	return err
 }
 

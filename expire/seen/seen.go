@@ -62,8 +62,8 @@ func (s *Stamps) Known(ctx context.Context, user, mailbox string, names []string
 	return times, err
 }
 
-// Of is Known of all messages that a mailbox has: those without a stamp get one of now,
-// and what is stamped and not among names is forgotten.
+// Of is Known of all messages that a mailbox has: those without a stamp get one, of now
+// (their time is zero, this once), and what is stamped and not among names is forgotten.
 func (s *Stamps) Of(ctx context.Context, user, mailbox string, names []string) ([]time.Time, error) {
 	times, gone, err := s.known(ctx, user, mailbox, names)
 	if err != nil {
@@ -74,7 +74,6 @@ func (s *Stamps) Of(ctx context.Context, user, mailbox string, names []string) (
 	for i, at := range times {
 		if at.IsZero() {
 			fresh = append(fresh, names[i])
-			times[i] = now
 		}
 	}
 	err = s.inTurns(ctx, fresh, func(tx *sql.Tx, some []string) error {

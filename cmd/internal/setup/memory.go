@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"dovetail/expire/seen"
 	"dovetail/internal/config"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/state"
@@ -32,6 +33,7 @@ type Memory struct {
 type memory struct {
 	store  state.Store
 	ledger learn.Ledger
+	stamps *seen.Stamps // nil without a database
 }
 
 // Open gives the state store that c names. Without a url it is in memory. A store
@@ -45,6 +47,12 @@ func (m *Memory) Open(c *config.Config) (state.Store, error) {
 func (m *Memory) Ledger(c *config.Config) (learn.Ledger, error) {
 	opened, err := m.open(c)
 	return opened.ledger, err
+}
+
+// Stamps gives the first-seen stamps in the same database; nil without one.
+func (m *Memory) Stamps(c *config.Config) (*seen.Stamps, error) {
+	opened, err := m.open(c)
+	return opened.stamps, err
 }
 
 func (m *Memory) open(c *config.Config) (memory, error) {
@@ -69,13 +77,13 @@ func (m *Memory) open(c *config.Config) (memory, error) {
 
 func openMemory(url string) (memory, error) {
 	if url == "" {
-		return memory{mem.New(time.Now), ledger.NewMem()}, nil
+		return memory{store: mem.New(time.Now), ledger: ledger.NewMem()}, nil
 	}
 	db, err := openDatabase(url)
 	if err != nil {
 		return memory{}, err
 	}
-	return memory{table.New(db, time.Now), ledger.New(db)}, nil
+	return memory{table.New(db, time.Now), ledger.New(db), seen.New(db, time.Now)}, nil
 }
 
 func openDatabase(url string) (*database.DB, error) {

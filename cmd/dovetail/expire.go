@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"dovetail/cmd/internal/setup"
+	"dovetail/expire/policy"
+	"dovetail/expire/query"
+	"dovetail/internal/cli"
+	"dovetail/internal/fsx"
+	"dovetail/internal/mailerr"
+)
+
+// expireOptions are the flags of `expire`.
+type expireOptions struct {
+	sweepOptions
+	dryRun       bool
+	jobs         int
+	report, next string
+}
+
+func newExpireCommand(flags *cli.Flags) *cobra.Command {
+	o := &expireOptions{}
+	cmd := &cobra.Command{
+		Use:   "expire [-u USER|-A|-F FILE] [-n]",
+		Short: "Delete, move or archive old mail, by the rules of the configuration",
+		Long: `Do with old mail what the rules [[expire]] of the configuration say, beside a
+running Dovecot. Each mailbox is read once for all rules. With -n nothing is
+changed, and a table tells what would go, by which rule.
+
+A message whose flags somebody changes meanwhile stays, and so does one that
+cannot be read. One user whose mail cannot be read does not stop the others.
+
+A run over several users that is stopped, by --max-time or a signal, remembers the
+user that it came to; the next one begins there, and comes to the others after
+that.
+
+With --format json the report is an object: started, ended, dry_run, stopped, users,
+errors. Each of users has user, opt_out, stopped, folders, errors; each of folders
+mailbox, total, before, after, rules, errors; each of rules rule, action, to, clock,
+messages, bytes, oldest, newest, changed (messages that stay since somebody changed
+them) and kept (that stay because of a limit). total has messages and bytes, before
+and after have six of them: mail received less than a week ago, a month, 3, 12, 24
+months, and more.
+
+Exit status: 0, 64 wrong usage, 67 no such user, 75 something failed for now or the
+time is over, 77 no permission, 78 broken configuration.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, flags) },
+	}
+	o.addUsers(cmd, "all users")
+	f := cmd.Flags()
+	cli.Choice(f, &o.format, "format", "text, or json for one object", "text", "json")
+	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "change nothing, and print what would go")
+	f.IntVarP(&o.jobs, "jobs", "j", 2, "users at once, 1 to 64")
+	f.StringVar(&o.report, "report", "", "write the report as an HTML page to a `file`")
+	f.StringVar(&o.next, "resume-file", "", "where a stopped run leaves the user to go on with (default: expire.next beside the database of [state])")
+	return cmd
+}
+
+func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
+	if err := o.check(); err != nil {
+		return cli.Usage(err)
+	}
+	if o.jobs < 1 || o.jobs > 64 {
+		return cli.Usage(fmt.Errorf("flag --jobs: %d is not between 1 and 64", o.jobs))
+	}
+	o.all = o.user == "" && o.file == ""
+	s := &sweep{options: &o.sweepOptions, stderr: cmd.ErrOrStderr(), jobs: o.jobs}
+	if err := s.open(flags); err != nil {
+		return err
+	}
+	now := time.Now()
+	rules, doubts, err := s.config.Policy(now)
+	if err != nil {
+		return err
+	}
+	for _, doubt := range doubts {
+		s.say("warning: %s", doubt)
+	}
+	if len(rules) == 0 {
+		s.say("warning: the configuration has no rules [[expire]]")
+	}
+	var memory setup.Memory
+	defer memory.Close()
+	e := &expirer{options: o, sweep: s}
+	e.planner = &policy.Planner{
+		Rules: rules, Prefix: s.config.Mail.Prefix, DryRun: o.dryRun, Now: time.Now, FS: fsx.OS{},
+		Ages: o.report != "" || o.format == "json",
+	}
+	if e.planner.Stamps, err = stamps(&memory, s, rules); err != nil {
+		return err
+	}
+	if s.many() && !o.dryRun {
+		e.resume = &resume{file: o.nextFile(s.config.State.URL)}
+		s.order = e.resume.order
+	}
+	s.work = e.user
+	e.report.Started, e.report.DryRun = now, o.dryRun
+	err = s.run(cmd.Context())
+	return errors.Join(err, e.end(cmd))
+}
+
+// stamps opens the first-seen stamps, if a rule needs them.
+func stamps(memory *setup.Memory, s *sweep, rules []*policy.Rule) (policy.Stamps, error) {
+	for _, r := range rules {
+		if r.Clock == query.FirstSeen {
+			return memory.Stamps(s.config)
+		}
+	}
+	return nil, nil
+}
+
+// user does what the rules say with the mail of a user.
+func (e *expirer) user(ctx context.Context, name string) error {
+	u, store, rights, err := e.sweep.resolve(ctx, name)
+	if err != nil {
+		if mailerr.Of(err).Exit != mailerr.ExNoUser {
+			e.take(policy.UserReport{User: name, Folders: []policy.FolderReport{}, Errors: []string{err.Error()}})
+		}
+		e.resume.done(name)
+		return err
+	}
+	plan, err := e.planner.Plan(ctx, &policy.User{Name: u.Name, Home: u.Home, Store: store, Rights: rights})
+	var report policy.UserReport
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return err
+	case err != nil || e.options.dryRun:
+		report = plan.Report()
+	default:
+		report = plan.Execute(ctx)
+	}
+	if err != nil {
+		report.Errors = append(report.Errors, err.Error())
+	}
+	for _, f := range plan.Folders {
+		for _, err := range f.Errors {
+			e.sweep.note(fmt.Errorf("user %s: mailbox %s: %w", u.Name, f.Mailbox, err))
+		}
+	}
+	e.take(report)
+	if !report.Stopped {
+		e.resume.done(name)
+	}
+	return err
+}
