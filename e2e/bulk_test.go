@@ -91,7 +91,7 @@ func TestBulk(t *testing.T) {
 	if err := kill.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); s.rspamd.Learned() == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); s.rspamd.Learned() == 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	_ = kill.Process.Signal(os.Kill)

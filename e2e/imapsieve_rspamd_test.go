@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,8 +43,12 @@ url = "sqlite:%[1]s/state.db"
 
 func (l *learnd) start() {
 	l.t.Helper()
+	text, err := os.ReadFile(l.log)
+	if !errors.Is(err, fs.ErrNotExist) {
+		l.check(err)
+	}
+	before := strings.Count(string(text), "msg=ready")
 	l.process = peer.StartProcess(l.t, l.log, binary("dovetail-learnd"), "-c", l.config)
-	before := strings.Count(l.process.Output(l.t), "msg=ready")
 	l.process.WaitReady(l.t, func() error {
 		if strings.Count(l.process.Output(l.t), "msg=ready") <= before {
 			return fmt.Errorf("not ready")

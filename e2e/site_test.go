@@ -21,7 +21,7 @@ const (
 )
 
 // patience bounds every wait for something that is bound to happen.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // site is a machine that runs dovetail: the folder of its users' homes, its
 // configuration, its scripts and the learning program.

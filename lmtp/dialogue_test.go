@@ -137,7 +137,7 @@ func (d *dialogue) read(r io.Reader) {
 	}
 }
 
-const patience = 20 * time.Second // of tests that hang
+const patience = 2 * time.Minute // of tests that hang
 
 func (d *dialogue) step(line string) {
 	kind, text, ok := strings.Cut(line, ":")

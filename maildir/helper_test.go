@@ -38,7 +38,7 @@ func inHome(t *testing.T, change func(*Options)) (s *Store, home string) {
 	home = t.TempDir()
 	o := Options{
 		Location: Location{Root: "~/Maildir", Layout: MaildirPlusPlus}, Home: home, Separator: "/",
-		LockTimeout: 5 * time.Second,
+		LockTimeout: 2 * time.Minute,
 	}
 	if change != nil {
 		change(&o)

@@ -101,7 +101,11 @@ func TestVoidLocks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, _ := inHome(t, func(o *Options) { o.LockTimeout = 100 * time.Millisecond })
+			s, _ := inHome(t, func(o *Options) {
+				if !tt.taken {
+					o.LockTimeout = 100 * time.Millisecond
+				}
+			})
 			f := inbox(t, s)
 			target := f.control + "/" + uidlistFile
 			mustWrite(t, target+lockSuffix, tt.content)

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){name: main})
 }
 
-const patience = 20 * time.Second // of tests that hang
+const patience = 2 * time.Minute // of tests that hang
 
 // controller is an rspamd that says yes, or is down.
 type controller struct {

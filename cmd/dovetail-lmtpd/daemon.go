@@ -129,6 +129,9 @@ func (d *daemon) serve(ctx context.Context) error {
 		break
 	}
 	d.notify(sd.SdNotifyStopping)
+	for _, l := range listeners {
+		l.Close() // Serve does it too, at its time
+	}
 	d.log.Info("stopping: no new sessions")
 	err = group.Wait()
 	d.log.Info("stopped")

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){name: main})
 }
 
-const patience = 20 * time.Second // of tests that hang
+const patience = 2 * time.Minute // of tests that hang
 
 // site is a folder with a configuration for the users bob and carol.
 type site struct {

@@ -78,7 +78,7 @@ func newSite(t *testing.T, userScript string) *site {
 			return s.stores[r.User.Name], nil
 		},
 		Scripts: scripts, Executor: x, Log: slog.New(slog.NewJSONHandler(&s.log, nil)),
-		Programs: Programs{Pipe: program.Runner{Dir: s.dir, Timeout: 10 * time.Second}},
+		Programs: Programs{Pipe: program.Runner{Dir: s.dir, Timeout: 2 * time.Minute}},
 	}
 	s.learn(t, 0)
 	return s

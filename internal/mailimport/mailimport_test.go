@@ -37,7 +37,7 @@ func folderIn(t *testing.T, home string, fsys fsx.FS, quota ...string) mailimpor
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := maildir.Open(maildir.Options{Location: maildir.Location{Root: home}, FS: fsys, Separator: "/", Quota: q, LockTimeout: time.Second})
+	store, err := maildir.Open(maildir.Options{Location: maildir.Location{Root: home}, FS: fsys, Separator: "/", Quota: q, LockTimeout: 2 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,17 +118,25 @@ func Chown(t T, root string, owner User) {
 	}
 }
 
-// FreePort returns a TCP port on which nothing listens. It lies below the range
-// that the kernel takes for outgoing connections.
+// FreePort returns a TCP port of 127.0.0.1 on which nothing listens. It lies below
+// the range that the kernel takes for outgoing connections. Until the end of the test
+// no other call of FreePort gives it, in whatever process: the port of the same
+// number on another loopback address is held as a sign that it is taken.
 func FreePort(t T) int {
 	t.Helper()
 	for range 200 {
 		port := 15000 + rand.IntN(15000)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		sign, err := net.Listen("tcp", fmt.Sprintf("127.111.0.1:%d", port))
 		if err != nil {
 			continue
 		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			sign.Close()
+			continue
+		}
 		l.Close()
+		t.Cleanup(func() { sign.Close() })
 		return port
 	}
 	t.Fatalf("no free port found")

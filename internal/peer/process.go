@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	startTimeout = 20 * time.Second
-	stopTimeout  = 15 * time.Second
+	startTimeout = 2 * time.Minute
+	stopTimeout  = time.Minute
 )
 
 // Process is a server in the foreground, child of the test.
@@ -155,7 +155,7 @@ func Greets(network, address, begin string) func() error {
 			return err
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(clientTimeout))
 		line, err := bufio.NewReader(c).ReadString('\n')
 		if err != nil {
 			return fmt.Errorf("reading the greeting of %s: %w", address, err)

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 const (
@@ -93,17 +92,20 @@ const rspamdConf = `options {
   hs_cache_dir = "%[1]s/";
   control_socket = "%[1]s/control mode=0600";
   allow_raw_input = true;
+  task_timeout = 60s;
 }
 logging { type = "console"; level = "info"; }
 worker "controller" {
   bind_socket = "%[2]s";
   bind_socket = "%[1]s/controller mode=0666";
   count = 1;
+  timeout = 60s;
+  task_timeout = 60s;
   password = "%[3]s";
   enable_password = "%[3]s";
   secure_ip = "192.0.2.1"; # so that 127.0.0.1 is asked for the password
 }
-redis { servers = "%[1]s/redis"; }
+redis { servers = "%[1]s/redis"; timeout = 60s; }
 group "statistics" { symbols { "BAYES_SPAM" { weight = 5.1; } "BAYES_HAM" { weight = -3.0; } } }
 classifier "bayes" {
   tokenizer { name = "osb"; }
@@ -215,7 +217,7 @@ func (r *Rspamd) ask(path, user string, body []byte) ([]byte, error) {
 	if user != "" {
 		req.Header.Set("Deliver-To", user)
 	}
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: clientTimeout}
 	defer client.CloseIdleConnections()
 	res, err := client.Do(req)
 	if err != nil {

@@ -123,7 +123,7 @@ func (s *Spamd) ask(request string) (string, error) {
 		return "", err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(clientTimeout))
 	if _, err := io.WriteString(c, request); err != nil {
 		return "", err
 	}

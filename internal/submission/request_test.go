@@ -60,8 +60,9 @@ func listen(t *testing.T, offers ...string) (*SMTP, func() []string) {
 // RFC 3461 sections 4.1 and 4.3, RFC 2852 sections 4 and 4.1.4: what is asked goes to
 // a server that offers it, and to no other.
 func TestSendAsking(t *testing.T) {
+	now := time.Now()
 	in := func(d time.Duration) *message.DeliverBy {
-		return &message.DeliverBy{Time: time.Now().Add(d + time.Second/2)}
+		return &message.DeliverBy{Time: now.Add(d + time.Second/2)}
 	}
 	back := func(d time.Duration) *message.DeliverBy {
 		by := in(d)
@@ -89,6 +90,7 @@ func TestSendAsking(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, seen := listen(t, c.offers...)
+			client.now = func() time.Time { return now }
 			taken, err := client.SendAsking(t.Context(), "a@example.org", []string{"b@example.org"}, letter, c.ask)
 			want := []string{"MAIL FROM:<a@example.org>" + c.mail, "RCPT TO:<b@example.org>" + c.rcpt,
 				"DATA", "Subject: x", "", "body", "MAIL FROM: nobody", "."}

@@ -21,6 +21,8 @@ type SMTP struct {
 	Addr    string        // host:port
 	Hello   string        // our name in EHLO; "localhost" when empty
 	Timeout time.Duration // of one message; 0: DefaultTimeout
+
+	now func() time.Time // nil: time.Now
 }
 
 // Send sends m. Addresses have no angle brackets; from "" is the null sender.
@@ -78,7 +80,11 @@ func (s *SMTP) send(ctx context.Context, from string, to []string, m *message.Me
 		return Taken{}, &mailerr.Error{Class: mailerr.Permanent, Code: 553, Status: [3]int{5, 6, 7}, Public: public,
 			Exit: mailerr.ExNoPerm, Err: errors.New("the server does not offer SMTPUTF8")}
 	}
-	mail, rcpt, by, taken, err := ask.options(c, time.Now())
+	now := time.Now
+	if s.now != nil {
+		now = s.now
+	}
+	mail, rcpt, by, taken, err := ask.options(c, now())
 	if err != nil {
 		return Taken{}, err
 	}

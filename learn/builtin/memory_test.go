@@ -12,7 +12,7 @@ import (
 // warm asks until the vocabulary of the site is in memory, as it is now.
 func warm(t *testing.T, c *Classifier, user string, raw []byte) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		class(t, c, user, raw)
 		k, err := c.store.known(t.Context(), user)
 		if err != nil {

@@ -43,7 +43,7 @@ func TestScore(t *testing.T) {
 		{"too large", "X-Spam-Status", forged + spam + strings.Repeat("much text\n", 1000), "X-Own: 1\nFrom: shop", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, class, err := NewScorer(c, tt.field, 10*time.Second, 2000).Score(t.Context(), "anna", message.Parse([]byte(tt.raw)))
+			m, class, err := NewScorer(c, tt.field, time.Minute, 2000).Score(t.Context(), "anna", message.Parse([]byte(tt.raw)))
 			if got := header(t, m); err != nil || class != tt.class || !strings.HasPrefix(got, tt.want) {
 				t.Errorf("%v %q\n%s\nwant %q\n%s", err, class, got, tt.class, tt.want)
 			}
@@ -63,18 +63,19 @@ func TestScoreFails(t *testing.T) {
 	hung.store.mu.Lock() // as a disk that does not answer
 	defer hung.store.mu.Unlock()
 	for _, tt := range []struct {
-		name string
-		c    *Classifier
-		err  string
+		name  string
+		c     *Classifier
+		limit time.Duration
+		err   string
 	}{
-		{"too few lessons", open(t, Options{}), ""},
-		{"no database", open(t, Options{Path: broken}), "not a database"},
-		{"no folder", open(t, Options{Path: "/proc/nowhere/learn.db"}), "/proc/nowhere"},
-		{"hung", hung, "no verdict within"},
-		{"failing", &Classifier{}, "it failed"},
+		{"too few lessons", open(t, Options{}), time.Minute, ""},
+		{"no database", open(t, Options{Path: broken}), time.Minute, "not a database"},
+		{"no folder", open(t, Options{Path: "/proc/nowhere/learn.db"}), time.Minute, "/proc/nowhere"},
+		{"hung", hung, 200 * time.Millisecond, "no verdict within"},
+		{"failing", &Classifier{}, time.Minute, "it failed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, class, err := NewScorer(tt.c, "X-Spam-Status", 200*time.Millisecond, 0).Score(t.Context(), "anna", message.Parse(raw))
+			m, class, err := NewScorer(tt.c, "X-Spam-Status", tt.limit, 0).Score(t.Context(), "anna", message.Parse(raw))
 			if class != "" || (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
@@ -113,7 +114,7 @@ func TestScoreWhileStuck(t *testing.T) {
 func TestScoreWhileTeaching(t *testing.T) {
 	c := open(t, Options{MinLessons: 5})
 	taught(t, c, "anna", 50)
-	s := NewScorer(open(t, Options{Path: c.store.path, MinLessons: 5}), "X-Spam-Status", 30*time.Second, 0)
+	s := NewScorer(open(t, Options{Path: c.store.path, MinLessons: 5}), "X-Spam-Status", 2*time.Minute, 0)
 	var wg sync.WaitGroup
 	for n := range 3 {
 		wg.Go(func() { taught(t, c, fmt.Sprint("user", n), 30) })

@@ -128,7 +128,11 @@ func TestStatus(t *testing.T) {
 		{"sleep 600 & wait", "", "timed out"},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
-			b := s.backend(t, program.Options{Spam: []string{s.script(t, "status", tt.script)}, Timeout: time.Second})
+			timeout := time.Minute
+			if tt.wantIn == "timed out" {
+				timeout = time.Second
+			}
+			b := s.backend(t, program.Options{Spam: []string{s.script(t, "status", tt.script)}, Timeout: timeout})
 			res := b.Learn(t.Context(), "user1", learntest.Lessons(t, 1)[:1])[0]
 			said := res.Reason
 			if res.Err != nil {

@@ -232,12 +232,10 @@ func TestTooBig(t *testing.T) {
 // Clients that send nothing, or never an end, are not waited for.
 func TestHang(t *testing.T) {
 	slowly := start(t, script.Limits{HeaderTime: 50 * time.Millisecond, Time: time.Hour}, &service{})
-	never := start(t, script.Limits{HeaderTime: 50 * time.Millisecond, Time: 200 * time.Millisecond}, &service{})
+	never := start(t, script.Limits{HeaderTime: time.Hour, Time: 200 * time.Millisecond}, &service{})
 	for text, s := range map[string]*service{"": slowly, version + "-\nuser1\n": slowly, version + "-\n\nhalf a message": never} {
 		c := s.dial(t)
-		if _, err := io.WriteString(c, text); err != nil {
-			t.Fatal(err)
-		}
+		_, _ = io.WriteString(c, text) // fails when the server has closed already
 		if answer, _ := io.ReadAll(c); strings.Contains(string(answer), "+") {
 			t.Errorf("%q: answer %q", text, answer)
 		}
