@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"dovetail/internal/peer"
 )
@@ -21,8 +22,8 @@ var misbehaving = []struct {
 	// The last recipient's program has run while this one hangs, or it never ends by itself.
 	{"hang", `pipe "hang";`, `sleep 600 & note $!; until ls "$L"/sa-learn-ham.sh.*; do sleep 0.05; done; touch "$L/met"; wait`, `\"hang\": execution timed out`, 1},
 	{"deaf", `pipe "deaf";`, `trap "" TERM HUP INT PIPE; while :; do sleep 1; done`, `\"deaf\": execution timed out`, 1},
-	{"stderr", `pipe "stderr";`, `exec yes >&2`, `\"stderr\": execution timed out`, 1},
-	{"stdout", `pipe "stdout";`, `exec yes`, `\"stdout\": execution timed out`, 1},
+	{"stderr", `pipe "stderr";`, `yes | head -c 50000000 >&2; exec sleep 600`, `\"stderr\": execution timed out`, 1},
+	{"stdout", `pipe "stdout";`, `yes | head -c 50000000; exec sleep 600`, `\"stdout\": execution timed out`, 1},
 	{"close", `pipe "close";`, `exec <&-; echo 'not for me' >&2; exit 3`, `exit status 3 (it said: not for me)`, 1},
 	{"segv", `pipe "segv";`, `sleep 600 & note $!; kill -SEGV $$`, `\"segv\": signal: segmentation fault`, 1},
 	{"fork", `pipe "fork";`, `set -m; sleep 600 & note $!; sleep 600 & note $!; cat >/dev/null`, "", 0},
@@ -54,9 +55,9 @@ func TestHostilePrograms(t *testing.T) {
 	s.file(filepath.Join(s.dir, "sieve.d/10.sieve"), script, 0o644)
 	s.extra["sieve"] = fmt.Sprintf(`sieve_filter_bin_dir = "%[1]s/bin"
 sieve_execute_bin_dir = "%[1]s/bin"
-sieve_pipe_exec_timeout = "2s"
-sieve_filter_exec_timeout = "2s"
-sieve_execute_exec_timeout = "2s"
+sieve_pipe_exec_timeout = "10s"
+sieve_filter_exec_timeout = "10s"
+sieve_execute_exec_timeout = "10s"
 `, s.dir)
 	s.start()
 	for i, err := range peer.DeliverLMTP(t, s.lmtp(), "a@example.net", to, letter) {
@@ -93,7 +94,7 @@ func linesOf(log, user string) string {
 	return lines.String()
 }
 
-// checkEnded checks that no process of a list is alive.
+// checkEnded waits until no process of a list is alive.
 func checkEnded(t *testing.T, name string, notes []string) {
 	t.Helper()
 	pids := strings.Fields(strings.Join(notes, ""))
@@ -104,9 +105,14 @@ func checkEnded(t *testing.T, name string, notes []string) {
 		if _, err := strconv.Atoi(pid); err != nil {
 			t.Errorf("%s noted %q", name, pid)
 		}
-		stat, err := os.ReadFile("/proc/" + pid + "/stat")
-		if err == nil && !bytes.Contains(stat, []byte(") Z ")) {
-			t.Errorf("process %s of %s is still there: %s", pid, name, stat)
+		for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			stat, err := os.ReadFile("/proc/" + pid + "/stat")
+			if err != nil || bytes.Contains(stat, []byte(") Z ")) {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("process %s of %s is still there: %s", pid, name, stat)
+			}
 		}
 	}
 }
