@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -58,7 +59,8 @@ func (s *Store) Count(_ context.Context, mailbox string) (int, error) {
 // namesAtOnce is how many names are read from a directory at a time.
 const namesAtOnce = 1024
 
-// eachName gives the names of the files in a part of a folder, as they come.
+// eachName gives the names of the files in a part of a folder, as they come. As in
+// Dovecot, a name with a line end is none: the uidlist has one line for each.
 func (s *Store) eachName(f folder, part string, give func(name string)) error {
 	dir, err := s.fs.OpenFile(f.dir+"/"+part, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if isMissing(err) {
@@ -71,7 +73,7 @@ func (s *Store) eachName(f folder, part string, give func(name string)) error {
 		var names []string
 		names, err = dir.Readdirnames(namesAtOnce)
 		for _, name := range names {
-			if name[0] != '.' {
+			if name[0] != '.' && !strings.ContainsAny(name, "\r\n") {
 				give(name)
 			}
 		}

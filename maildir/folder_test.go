@@ -3,7 +3,10 @@ package maildir
 import (
 	"context"
 	"errors"
+	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"dovetail/internal/mailstore"
@@ -138,5 +141,34 @@ func TestMailboxesPassesOverWhatIsNone(t *testing.T) {
 				t.Errorf("mailboxes %q, %v, want %s", got, err, tt.want)
 			}
 		})
+	}
+}
+
+// A folder that cannot be looked into keeps no other from being found, and is told of
+// when it is read.
+func TestMailboxesBesideUnreadable(t *testing.T) {
+	for _, location := range []string{"maildir:~", "maildir:~:LAYOUT=fs"} {
+		home := t.TempDir()
+		loc, err := ParseLocation(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustMakeDirs(t, home, ".z/cur", "z/cur")
+		for _, name := range []string{".loop", "loop"} {
+			if err := os.Symlink(name, home+"/"+name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := Open(Options{Location: loc, Home: home, Separator: "/"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Mailboxes(t.Context())
+		if err != nil || !slices.Contains(got, "loop") || !slices.Contains(got, "z") {
+			t.Errorf("%s: mailboxes %q, %v", location, got, err)
+		}
+		if _, err := s.Scan(t.Context(), "loop"); !errors.Is(err, syscall.ELOOP) {
+			t.Errorf("%s: %v", location, err)
+		}
 	}
 }

@@ -24,11 +24,52 @@ func (r *reader) listing() (*listing, error) {
 			return nil, err
 		}
 		slices.Sort(l.names[i])
-		l.uids[i] = make([]uint32, len(l.names[i]))
+	}
+	r.dropDirectories(l)
+	for i, names := range l.names {
+		l.uids[i] = make([]uint32, len(names))
 	}
 	var err error
 	l.head, err = r.store.readUIDs(r.folder, l.note)
 	return l, err
+}
+
+// dropDirectories drops the directories that have the name of a message, which they
+// would hide: it has just been renamed, as it would seem. Others nobody asks about, as
+// all that is known of a message is its name.
+func (r *reader) dropDirectories(l *listing) {
+	var found [len(readParts)]map[string]bool
+	look := func(part int, name string) {
+		info, err := r.store.fs.Lstat(r.folder.dir + "/" + readParts[part] + "/" + name)
+		if err != nil || !info.IsDir() {
+			return
+		}
+		if found[part] == nil {
+			found[part] = map[string]bool{}
+		}
+		found[part][name] = true
+	}
+	for part, names := range l.names {
+		for i, name := range names {
+			base, _, _ := strings.Cut(name, ":")
+			if i+1 < len(names) && isOf(names[i+1], base) {
+				look(part, name)
+				look(part, names[i+1])
+			}
+			if part > 0 {
+				continue
+			}
+			if j := find(l.names[1], base); j >= 0 {
+				look(0, name)
+				look(1, l.names[1][j])
+			}
+		}
+	}
+	for part, directories := range found {
+		if directories != nil {
+			l.names[part] = slices.DeleteFunc(l.names[part], func(name string) bool { return directories[name] })
+		}
+	}
 }
 
 // note takes in a record of the uidlist.

@@ -37,6 +37,7 @@ type dotlock struct {
 	info  fs.FileInfo
 	file  fsx.File // open where the new content is written into the lock itself
 	since time.Time
+	after bool // it was taken away from another one, who may have died in the middle
 }
 
 // lockUIDList takes dovecot-uidlist.lock, which whoever changes the folder's
@@ -68,7 +69,11 @@ func (s *Store) lock(ctx context.Context, target string, perm permissions, stale
 	for {
 		f, err := s.create(path, perm)
 		if err == nil {
-			return s.holdLock(f, path)
+			l, err := s.holdLock(f, path)
+			if err == nil {
+				l.after = w.void
+			}
+			return l, err
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, mailerr.FromErrno(fmt.Errorf("making the lock %s: %w", path, err))
@@ -97,6 +102,7 @@ type waiter struct {
 	seen    fs.FileInfo // as it was at the last look
 	changed time.Time   // when a look last found it changed
 	pause   time.Duration
+	void    bool // the lock of another one was void
 }
 
 // wait returns when trying again makes sense.
@@ -151,7 +157,7 @@ func (w *waiter) takeAway() error {
 	if err != nil || !sameState(w.seen, info) {
 		return nil // gone, or a new one: look again
 	}
-	w.seen = nil
+	w.seen, w.void = nil, true
 	if err := w.store.fs.Remove(w.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return mailerr.FromErrno(fmt.Errorf("removing a void lock: %w", err))
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 
+	"golang.org/x/sys/unix"
+
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore"
 )
@@ -57,6 +59,9 @@ func (s *Store) RemoveChosen(ctx context.Context, mailbox string, choose func() 
 
 func (e *editor) remove(ctx context.Context, all []Removal, done func(i int)) error {
 	var gone amount
+	if e.lock.after {
+		e.store.forgetMaildirsize() // what the dead one removed last is still counted in it
+	}
 	file := e.store.maildirsizeFile()
 	count := func() {
 		e.store.uncount(e.folder, gone, file)
@@ -100,6 +105,10 @@ func (e *editor) removeOne(r Removal) (bool, error) {
 	}
 	err := e.store.fs.Remove(r.Path)
 	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if errors.Is(err, unix.ENOTEMPTY) { // it keeps no message from being removed
+		e.store.warn(fmt.Errorf("a directory with the name of a message stays: %s", r.Path))
 		return false, nil
 	}
 	if err == nil {

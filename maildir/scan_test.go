@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +85,65 @@ func TestScanRenamed(t *testing.T) {
 		if f.Seq == 2 && !errors.Is(err, mailstore.ErrNoMessage) {
 			t.Errorf("a message that is gone: %v", err)
 		}
+	}
+}
+
+// A directory with the name of a message hides no message, whichever of them is where;
+// and a name that no uidlist can have is none.
+func TestScanDirectories(t *testing.T) {
+	s, home := inHome(t, nil)
+	root := home + "/Maildir"
+	mustMakeDirs(t, root, "cur", "new", "tmp")
+	for i, name := range []string{"cur/1.M1P1.h:2,S", "new/2.M1P1.h", "cur/3.M1P1.h:2,S", "cur/4.M1P1.h:2,", "cur/5.M1P1.h:2,S", "cur/6.M\n1P1.h:2,S", "new/7.M1\rP1.h"} {
+		mustWrite(t, root+"/"+name, "A: b\n\nc\n")
+		directory := []string{"new/1.M1P1.h/x", "cur/2.M1P1.h:2,S/x", "cur/3.M1P1.h:2,ST", "cur/4.M1P1.h", "new/5.M1P1.h"}
+		if i < len(directory) {
+			mustMakeDirs(t, root, directory[i])
+		}
+	}
+	mustWrite(t, root+"/dovecot-uidlist", "3 V1 N9 Gabc\n1 :1.M1P1.h\n2 :2.M1P1.h\n3 :3.M1P1.h\n4 :4.M1P1.h\n5 :5.M1P1.h\n")
+	want := []string{"1 1 1.M1P1.h:2,S true", "2 2 2.M1P1.h true", "3 3 3.M1P1.h:2,S true", "4 4 4.M1P1.h:2, true", "5 5 5.M1P1.h:2,S true"}
+	if got := scanned(t, s, "INBOX"); !slices.Equal(got, want) {
+		t.Errorf("%q\nwanted %q", got, want)
+	}
+	var found []uint32
+	for _, e := range entries(t, s, "INBOX") {
+		found = append(found, e.UID)
+	}
+	if slices.Sort(found); !slices.Equal(found, []uint32{1, 2, 3, 4, 5}) {
+		t.Errorf("entries with the UIDs %d", found)
+	}
+}
+
+// Who died in the middle of a removal may have left maildirsize wrong; and a directory
+// in the place of a message keeps none from being removed.
+func TestRemoveAfterDeath(t *testing.T) {
+	q, err := ParseQuota([]string{"*:storage=1M"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var warnings []string
+	s, home := inHome(t, func(o *Options) { o.Quota, o.Warn = q, func(err error) { warnings = append(warnings, err.Error()) } })
+	root := home + "/Maildir"
+	mustMakeDirs(t, root, "cur/1.M1P1.h:2,S/x", "new", "tmp")
+	mustWrite(t, root+"/cur/2.M1P1.h:2,S", "A: b\n\nc\n")
+	mustWrite(t, root+"/maildirsize", "1048576S\n100 10\n")
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, root+"/dovecot-uidlist.lock", fmt.Sprintf("%d:%s", dead.ProcessState.Pid(), host))
+	var done []int
+	err = s.Remove(t.Context(), "INBOX", []Removal{{Path: root + "/cur/1.M1P1.h:2,S"}, {Path: root + "/cur/2.M1P1.h:2,S", Size: 8}}, func(i int) { done = append(done, i) })
+	if err != nil || !slices.Equal(done, []int{1}) || len(warnings) != 1 || !strings.Contains(warnings[0], "1.M1P1.h:2,S") {
+		t.Errorf("removed %v, %v, %q", done, err, warnings)
+	}
+	if text, err := os.ReadFile(root + "/maildirsize"); !os.IsNotExist(err) {
+		t.Errorf("maildirsize is still there: %q, %v", text, err)
 	}
 }
 

@@ -161,14 +161,13 @@ func (s *Store) walkFlat(add func(folder)) error {
 		if slices.Contains(parts, "") { // "..DOVECOT-TRASHED"
 			continue
 		}
-		if err := s.addFolder(s.locate(parts), add); err != nil {
-			return err
-		}
+		s.addFolder(s.locate(parts), add)
 	}
 	return nil
 }
 
-// walkTree adds the folders below parts.
+// walkTree adds the folders below parts. One that cannot be read keeps no other from
+// being found.
 func (s *Store) walkTree(ctx context.Context, parts []string, add func(folder)) error {
 	if err := ctx.Err(); err != nil || len(parts) > maxDepth {
 		return err // so deep only by a circle of links
@@ -176,6 +175,10 @@ func (s *Store) walkTree(ctx context.Context, parts []string, add func(folder)) 
 	dir := strings.Join(append([]string{s.loc.Root + s.mailboxDir()}, parts...), "/")
 	entries, err := s.fs.ReadDir(dir)
 	if isMissing(err) {
+		return nil
+	}
+	if err != nil && len(parts) > 0 {
+		s.warn(fmt.Errorf("looking for mailboxes below %s: %w", s.nameOf(parts), err))
 		return nil
 	}
 	if err != nil {
@@ -186,9 +189,7 @@ func (s *Store) walkTree(ctx context.Context, parts []string, add func(folder)) 
 			continue
 		}
 		below := append(slices.Clip(parts), e.Name())
-		if err := s.addFolder(s.locate(below), add); err != nil {
-			return err
-		}
+		s.addFolder(s.locate(below), add)
 		if err := s.walkTree(ctx, below, add); err != nil {
 			return err
 		}
@@ -196,12 +197,12 @@ func (s *Store) walkTree(ctx context.Context, parts []string, add func(folder)) 
 	return nil
 }
 
-func (s *Store) addFolder(f folder, add func(folder)) error {
-	ok, err := s.isFolder(f)
-	if ok {
+// addFolder adds a folder, also one that cannot be looked at: who wants to read it
+// is told of that.
+func (s *Store) addFolder(f folder, add func(folder)) {
+	if ok, err := s.isFolder(f); ok || err != nil {
 		add(f)
 	}
-	return err
 }
 
 // isMissing tells whether a path is not there, or leads through what is no directory.
