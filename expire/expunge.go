@@ -37,8 +37,10 @@ func (u *User) Expunge(ctx context.Context, mailbox string, done func(Match)) er
 // choose gives what is to be removed, with its size.
 func (u *User) choose(ctx context.Context, mailbox string) (chosen []Match, err error) {
 	err = u.Search(ctx, mailbox, func(m Match) error {
+		path := m.Path
 		size, err := m.Bytes()
 		switch {
+		case m.Path != path: // it has other flags now
 		case err == nil:
 			m.bytes = size
 			chosen = append(chosen, m)

@@ -22,6 +22,7 @@ import (
 type watchedFS struct {
 	fsx.OS
 	lock  func() // called before a lock is taken
+	look  func() // called before a message is looked at
 	looks int    // at messages
 	opens int    // of messages
 }
@@ -41,6 +42,9 @@ func (w *watchedFS) OpenFile(name string, flag int, perm fs.FileMode) (fsx.File,
 func (w *watchedFS) Lstat(name string) (fs.FileInfo, error) {
 	if isMessage(name) {
 		w.looks++
+		if w.look != nil {
+			w.look()
+		}
 	}
 	return w.OS.Lstat(name)
 }
@@ -162,6 +166,28 @@ func TestExpungeChanged(t *testing.T) {
 		}
 		if _, err := os.Stat(names[1] + "T"); err != nil {
 			t.Errorf("%s: %v", c.query, err)
+		}
+	}
+}
+
+// A message that gets a flag while its dates or its size are asked for stays.
+func TestExpungeFlaggedMeanwhile(t *testing.T) {
+	for name, stat := range map[string]bool{"1.M1P1.h,S=15:2,": true, "1.M1P1.h:2,": false} {
+		h := newHome(t)
+		path := h.inbox + "/cur/" + name
+		if err := os.WriteFile(path, []byte("Subject: a\n\nb\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h.fs.look = func() {
+			h.fs.look = nil
+			h.rename(path, path+"F")
+		}
+		u := h.user("MAILBOX INBOX UNFLAGGED")
+		u.Stat = stat
+		gone := 0
+		err := u.Expunge(t.Context(), "INBOX", func(expire.Match) { gone++ })
+		if _, there := os.Stat(path + "F"); err != nil || gone > 0 || there != nil || h.fs.look != nil {
+			t.Errorf("%s: %d gone, %v, %v", name, gone, there, err)
 		}
 	}
 }

@@ -75,11 +75,15 @@ func newMatcher(q *query.Query, scan *maildir.Scan, separator string) *matcher {
 // maxRenames bounds how often a message is asked about that gets other flags meanwhile.
 const maxRenames = 10
 
-// matches asks about a message, as it is under one name.
-func (m *matcher) matches(s *subject) (bool, error) {
+// matches asks about a message as it is under one name, which it has at the end too. Stat
+// says that its status is wanted if it does: looking at it can bring out another name.
+func (m *matcher) matches(s *subject, stat bool) (bool, error) {
 	for range maxRenames {
 		path := s.Path
 		ok, err := m.ask(s)
+		if ok && stat {
+			_, err = s.stat()
+		}
 		if err != nil || s.Path == path {
 			return ok, err
 		}

@@ -58,10 +58,7 @@ func (u *User) Search(ctx context.Context, mailbox string, found func(Match) err
 			return err
 		}
 		s := &subject{Found: f, ctx: ctx, store: u.Store, last: uint32(scan.Len()), scratch: &buffers}
-		ok, err := m.matches(s)
-		if ok && u.Stat {
-			_, err = s.stat()
-		}
+		ok, err := m.matches(s, u.Stat)
 		err = errors.Join(err, s.close())
 		switch {
 		case err != nil && !gone(err):
