@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -51,7 +50,7 @@ func (b *Backend) learn(ctx context.Context, header http.Header, item learn.Item
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.o.Timeout)
 	defer cancel()
-	a, err := b.ask(ctx, header, http.MethodPost, "/learn"+string(item.Class), item.Message.Open(), item.Message.Size())
+	a, err := b.client.ask(ctx, header, http.MethodPost, "/learn"+string(item.Class), item.Message.Open(), item.Message.Size())
 	if err != nil {
 		return learn.Result{Err: fmt.Errorf("teaching rspamd: %w (%w)", err, errAll)}
 	}
@@ -96,7 +95,7 @@ func (a answer) result(item learn.Item) learn.Result {
 
 // settle finds out which of the meanings of a 404 it is; see the package.
 func (b *Backend) settle(ctx context.Context, header http.Header, a answer) learn.Result {
-	stat, err := b.ask(ctx, header, http.MethodGet, "/stat", nil, 0)
+	stat, err := b.client.ask(ctx, header, http.MethodGet, "/stat", http.NoBody, 0)
 	if err != nil {
 		return learn.Result{Err: fmt.Errorf("asking rspamd for its classifiers: %w (%w)", err, errAll)}
 	}
@@ -114,27 +113,4 @@ func (b *Backend) settle(ctx context.Context, header http.Header, a answer) lear
 		}
 	}
 	return learn.Result{Outcome: learn.Already, Reason: a.text()}
-}
-
-// ask makes one request.
-func (b *Backend) ask(ctx context.Context, header http.Header, method, path string, body io.Reader, size int64) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, method, b.base+path, body)
-	if err != nil {
-		return answer{}, err
-	}
-	req.Header, req.ContentLength = header, size
-	res, err := b.client.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return answer{}, fmt.Errorf("reading the answer: %w", err)
-	case len(text) > maxAnswer:
-		return answer{}, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
-	}
-	_, reason, _ := strings.Cut(res.Status, " ")
-	return answer{status: res.StatusCode, reason: reason, body: text}, nil
 }

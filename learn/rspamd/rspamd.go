@@ -34,9 +34,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -71,42 +69,17 @@ type Options struct {
 // Backend is rspamd as a learn.Backend.
 type Backend struct {
 	o      Options
-	base   string // URL without a slash at the end
-	client *http.Client
+	client *client
 }
 
 // New makes a back end. Nothing is asked of rspamd yet.
 func New(o Options) (*Backend, error) {
 	o.Timeout, o.MaxSize = cmp.Or(o.Timeout, DefaultTimeout), cmp.Or(o.MaxSize, DefaultMaxSize)
-	transport := &http.Transport{MaxResponseHeaderBytes: maxAnswer, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: max(o.Connections, 1)}
-	base, err := address(cmp.Or(o.URL, DefaultURL), transport)
+	client, err := newClient(cmp.Or(o.URL, DefaultURL))
 	if err != nil {
 		return nil, err
 	}
-	// An answer from elsewhere is no answer of rspamd.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Backend{o: o, base: base, client: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
-}
-
-// address gives the URL to ask, and has transport go to the socket where it is one.
-func address(s string, transport *http.Transport) (string, error) {
-	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		if !strings.HasPrefix(path, "/") {
-			return "", fmt.Errorf("%q: the path of a socket must be absolute", s)
-		}
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
-		}
-		return "http://localhost", nil
-	}
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return "", fmt.Errorf("%q: expected http://HOST:PORT or unix:PATH", s)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("%q: nothing but a host, a port and a path is of use here", s)
-	}
-	return strings.TrimSuffix(s, "/"), nil
+	return &Backend{o: o, client: client}, nil
 }
 
 // Name is "rspamd".

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -215,5 +216,16 @@ func TestBadURL(t *testing.T) {
 		if _, err := rspamd.New(rspamd.Options{URL: bad}); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
+	}
+}
+
+// A server whose certificate nobody knows gets no message.
+func TestCertificate(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked") }))
+	defer s.Close()
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	res := one(t, backend(t, rspamd.Options{URL: s.URL}), "", learntest.Item(t, corpus.New(1).Spam(0), learn.Spam, learn.None))
+	if res.Err == nil || !strings.Contains(res.Err.Error(), "certificate") {
+		t.Errorf("got %+v", res)
 	}
 }
