@@ -20,6 +20,7 @@ import (
 	"dovetail/internal/cli"
 	"dovetail/internal/config"
 	"dovetail/internal/imapurl"
+	"dovetail/internal/tuning"
 	"dovetail/learn"
 	"dovetail/learn/bulk"
 	"dovetail/learn/source"
@@ -83,6 +84,7 @@ be taught or a signal came (call it again), 78 broken configuration.`,
 }
 
 func (o *bulkOptions) run(cmd *cobra.Command, c *config.Config, class learn.Class, names []string) error {
+	tuning.Heap()
 	var memory setup.Memory
 	defer memory.Close()
 	t, err := memory.Teaching(c, o.jobs)

@@ -116,23 +116,23 @@ func TestRun(t *testing.T) {
 func TestResume(t *testing.T) {
 	p := &pupil{name: "a", room: 300}
 	o := options(p)
-	s, err := bulk.Run(context.Background(), []source.Source{many(1000)}, o)
-	if err == nil || s.Backends[0].Outcomes[learn.Learned] != 300 || s.Backends[0].Failed == 0 || s.Messages >= 1000 {
+	s, err := bulk.Run(context.Background(), []source.Source{many(2000)}, o)
+	if err == nil || s.Backends[0].Outcomes[learn.Learned] != 300 || s.Backends[0].Failed == 0 || s.Messages >= 2000 {
 		t.Fatalf("%+v, %v", s.Backends[0], err)
 	}
-	p.room = 2000
+	p.room = 3000
 	for class, want := range map[learn.Class]map[learn.Outcome]int{
-		learn.Spam: {learn.Already: 300, learn.Learned: 700},
-		learn.Ham:  {learn.Relearned: 300, learn.Learned: 700},
+		learn.Spam: {learn.Already: 300, learn.Learned: 1700},
+		learn.Ham:  {learn.Relearned: 300, learn.Learned: 1700},
 	} {
 		o.DryRun, o.Class = true, class
-		if s, err = bulk.Run(context.Background(), []source.Source{many(1000)}, o); err != nil || !maps.Equal(s.Backends[0].Outcomes, want) {
+		if s, err = bulk.Run(context.Background(), []source.Source{many(2000)}, o); err != nil || !maps.Equal(s.Backends[0].Outcomes, want) {
 			t.Errorf("dry run, %s: %v, %v", class, s.Backends[0], err)
 		}
 	}
 	o.DryRun, o.Class = false, learn.Spam
-	s, err = bulk.Run(context.Background(), []source.Source{many(1000)}, o)
-	if err != nil || s.Backends[0].Outcomes[learn.Already] != 300 || s.Backends[0].Outcomes[learn.Learned] != 700 || len(p.taught) != 1000 {
+	s, err = bulk.Run(context.Background(), []source.Source{many(2000)}, o)
+	if err != nil || s.Backends[0].Outcomes[learn.Already] != 300 || s.Backends[0].Outcomes[learn.Learned] != 1700 || len(p.taught) != 2000 {
 		t.Errorf("%+v, %v, %d taught", s.Backends[0], err, len(p.taught))
 	}
 }
@@ -148,7 +148,7 @@ func TestFaults(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := options(up)
 	o.Done = func(int) { cancel() }
-	if s, err := bulk.Run(ctx, []source.Source{many(1000)}, o); !errors.Is(err, context.Canceled) || s.Messages >= 1000 {
+	if s, err := bulk.Run(ctx, []source.Source{many(2000)}, o); !errors.Is(err, context.Canceled) || s.Messages >= 2000 {
 		t.Errorf("after the end: %+v, %v", s, err)
 	}
 }
