@@ -53,8 +53,12 @@ func (r *Rule) IsFor(user string) bool {
 	return slices.ContainsFunc(r.Users, func(mask string) bool { return userdb.Match(mask, user) })
 }
 
-// isAbout tells whether a rule is about a mailbox.
+// isAbout tells whether a rule is about a mailbox. What is in the folder where a rule
+// moves mail is there already.
 func (r *Rule) isAbout(mailbox, separator, prefix string) bool {
+	if r.Action == Move && (query.Mailbox{Name: r.Folder}).Matches(mailbox, separator) {
+		return false
+	}
 	for _, m := range r.Mailboxes {
 		if m.Matches(mailbox, separator) {
 			return true

@@ -1,0 +1,300 @@
+package policy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"dovetail/expire/policy"
+	"dovetail/expire/query"
+)
+
+// A mailbox is read once, and a message opened once, however many rules ask.
+func TestReadOnce(t *testing.T) {
+	queries := []string{"SUBJECT no", "BODY no", "SENTBEFORE 1990-01-01", "NOT TEXT body", "LARGER 1M", "HEADER Subject 5"}
+	var dirs []map[string]int
+	for _, n := range []int{1, len(queries)} {
+		h := newHome(t)
+		for i := range 10 {
+			h.put("", i, "", fmt.Sprintf("Subject: %d\nDate: Thu, 01 Jan 2026 10:00:00 +0000", i))
+		}
+		var rules []*policy.Rule
+		for i, q := range queries[len(queries)-n:] {
+			rules = append(rules, h.rule(fmt.Sprint(i), q, nil))
+		}
+		p := h.planner(rules...)
+		p.Ages = true
+		plan := h.plan(p)
+		if got := chosen(plan); !strings.HasSuffix(got, ": 5") {
+			t.Errorf("%d rules: chosen %s", n, got)
+		}
+		count := map[string]int{}
+		for name, opens := range h.fs.opens {
+			if strings.Contains(name, ".M") && opens != 1 {
+				t.Errorf("%d rules: %s was opened %d times", n, name, opens)
+			} else if !strings.Contains(name, ".M") {
+				count[strings.TrimPrefix(name, h.root)] = opens
+			}
+		}
+		dirs = append(dirs, count)
+	}
+	if len(dirs[0]) == 0 || fmt.Sprint(dirs[0]) != fmt.Sprint(dirs[1]) {
+		t.Errorf("with one rule these were read: %v, with more: %v", dirs[0], dirs[1])
+	}
+}
+
+func TestPlan(t *testing.T) {
+	about := func(names ...string) func(*policy.Rule) {
+		return func(r *policy.Rule) {
+			r.Mailboxes = nil
+			for _, name := range names {
+				r.Mailboxes = append(r.Mailboxes, query.Mailbox{Name: name, Pattern: strings.ContainsAny(name, "*%")})
+			}
+		}
+	}
+	type rule struct {
+		query  string
+		change func(*policy.Rule)
+	}
+	for _, c := range []struct {
+		name  string
+		rules []rule
+		want  string
+	}{
+		{"the first one wins", []rule{{"SEEN", nil}, {"BEFORE 2d", nil}}, "INBOX 0: 1 3; INBOX 1: 2"},
+		{"and the other way round", []rule{{"BEFORE 2d", nil}, {"SEEN", nil}}, "INBOX 0: 2 3; INBOX 1: 1"},
+		{"patterns", []rule{{"ALL", about("Lists/%")}}, "Lists/a 0: 1"},
+		{"several, and MAILBOX in the query", []rule{{"NOT MAILBOX INBOX", about("INBOX", "Trash", "Lists/*")}}, "Lists/a 0: 1; Lists/a/b 0: 2; Trash 0: 4"},
+		{"special use, in any case", []rule{{"ALL", func(r *policy.Rule) { r.Mailboxes, r.Uses = nil, []string{"tRASH", "Papierkorb"} }}}, "Trash 0: 4"},
+		{"other users", []rule{{"ALL", func(r *policy.Rule) { r.Users = []string{"*@example.com", "a?"} }}}, ""},
+		{"a mask", []rule{{"ALL", func(r *policy.Rule) { r.Users = []string{"x", "?an@*"} }}}, "INBOX 0: 1 2 3"},
+		{"the oldest first", []rule{{"ALL", func(r *policy.Rule) { r.AtLeast.Messages = 1 }}}, "INBOX 0: 2 3"},
+		{"the oldest first by the Date field", []rule{{"ALL", func(r *policy.Rule) { r.AtLeast.Messages = 2; r.Clock = query.Sent }}}, "INBOX 0: 1"},
+		{"the clock of the query", []rule{{"BEFORE 2026-02-02", func(r *policy.Rule) { r.Clock = query.Sent }}}, "INBOX 0: 1 2"},
+		{"the saved date", []rule{{"BEFORE 1h", func(r *policy.Rule) { r.Clock = query.Saved }}, {"SINCE 1h", func(r *policy.Rule) { r.Clock = query.Saved }}}, "INBOX 1: 1 2 3"},
+		{"nothing is moved where it is", []rule{{"ALL", func(r *policy.Rule) { about("*")(r); r.Action, r.Folder = policy.Move, "Trash" }}}, "INBOX 0: 1 2 3; Lists/a 0: 1; Lists/a/b 0: 2"},
+		{"stop at the first that does not match", []rule{{"OLDESTONLY SEEN", nil}}, "INBOX 0: 1"},
+	} {
+		h := newHome(t)
+		for _, folder := range []string{".Lists.a", ".Lists.a.b", ".Trash"} {
+			h.folder(folder)
+		}
+		h.put("", 1, "S", "Date: Thu, 01 Jan 2026 10:00:00 +0000")
+		h.put("", 2, "", "Date: Sun, 01 Feb 2026 10:00:00 +0000")
+		h.put("", 3, "S", "Date: Sun, 01 Mar 2026 10:00:00 +0000")
+		h.put(".Lists.a", 1, "", "Subject: a")
+		h.put(".Lists.a.b", 2, "", "Subject: a")
+		h.put(".Trash", 4, "S", "Subject: a")
+		var rules []*policy.Rule
+		for i, r := range c.rules {
+			rules = append(rules, h.rule(fmt.Sprint(i), r.query, r.change))
+		}
+		if got := chosen(h.plan(h.planner(rules...))); got != c.want {
+			t.Errorf("%s: %s, wanted %s", c.name, got, c.want)
+		}
+	}
+}
+
+// A plan is carried out as far as it still holds, and the report says how far.
+func TestExecute(t *testing.T) {
+	h := newHome(t)
+	seen := h.put("", 1, "S", "Subject: a")
+	h.put("", 40, "S", "Subject: a")
+	h.put("", 400, "S", "Subject: a")
+	h.put("", 2, "", "Subject: a")
+	gone := h.put("", 5, "S", "Subject: a")
+	p := h.planner(h.rule("read", "SEEN", func(r *policy.Rule) { r.AtLeast = policy.Limit{Messages: 2} }))
+	p.Ages = true
+	plan := h.plan(p)
+	would := plan.Report()
+	if err := errors.Join(os.Rename(seen, seen+"T"), os.Remove(gone)); err != nil {
+		t.Fatal(err)
+	}
+	got := plan.Execute(t.Context())
+	if left := h.left(""); left != "1 2" {
+		t.Errorf("left are %s", left)
+	}
+	const size = int64(len("Subject: a\n\nbody\n"))
+	f := got.Folders[0]
+	r := f.Rules[0]
+	if f.Total != (policy.Amount{Messages: 5, Bytes: 5 * size}) || r.Amount != (policy.Amount{Messages: 2, Bytes: 2 * size}) || r.Changed != 1 || r.Kept != 1 ||
+		f.Before.Total().Messages != 5 || f.After.Total().Messages != 3 || f.After[1].Messages != 0 || f.Before[4].Messages != 1 || f.After[4].Messages != 0 || len(f.Errors) > 0 || got.Stopped {
+		t.Errorf("the report is %+v", got)
+	}
+	days := func(at time.Time) int { return int(h.now.Sub(at).Hours() / 24) }
+	if days(r.Oldest) != 400 || days(r.Newest) != 40 {
+		t.Errorf("from %v to %v", r.Oldest, r.Newest)
+	}
+	if r := would.Folders[0].Rules[0]; r.Messages != 3 || r.Changed != 0 || would.Folders[0].After.Total().Messages != 2 || days(r.Newest) != 5 {
+		t.Errorf("before, it was %+v", would)
+	}
+}
+
+// Nobody's first sight of a message is its last.
+func TestFirstSeen(t *testing.T) {
+	h := newHome(t)
+	h.put("", 400, "S", "Subject: a")
+	clock := func(r *policy.Rule) { r.Clock = query.FirstSeen }
+	stamps := &memory{at: map[string]map[string]time.Time{"old": {}}, now: func() time.Time { return h.now }}
+	run := func(dry bool, texts ...string) string {
+		var rules []*policy.Rule
+		for i, text := range texts {
+			rules = append(rules, h.rule(fmt.Sprint(i), text, clock))
+		}
+		p := h.planner(rules...)
+		p.Stamps, p.DryRun = stamps, dry
+		return chosen(h.plan(p))
+	}
+	if got := run(true, "ALL"); got != "" || len(stamps.at) != 1 {
+		t.Errorf("a dry run: %s, %v", got, stamps.at)
+	}
+	if got := run(false, "ALL", "SEEN"); got != "" || len(stamps.at) != 1 || len(stamps.at["INBOX"]) != 1 {
+		t.Errorf("at first sight: %s, %v", got, stamps.at)
+	}
+	h.now = h.now.Add(48 * time.Hour)
+	h.put("", 500, "S", "Subject: a")
+	if got := run(false, "BEFORE 3d", "BEFORE 1d"); got != "INBOX 1: 400" {
+		t.Errorf("after two days: %s", got)
+	}
+	stamps.err = errors.New("down")
+	h.folder(".Trash")
+	h.put(".Trash", 1, "", "Subject: a")
+	both := h.rule("all", "ALL", func(r *policy.Rule) { r.Mailboxes = []query.Mailbox{{Name: "*", Pattern: true}} })
+	for _, p := range []*policy.Planner{h.planner(h.rule("0", "BEFORE 1d", clock), both), h.planner(both, h.rule("0", "BEFORE 1d", clock))} {
+		p.Stamps = stamps
+		plan := h.plan(p)
+		if got := chosen(plan); got != "Trash all: 1" || len(plan.Folders[0].Errors) != 1 {
+			t.Errorf("with the state down: %s, %v", got, plan.Folders[0].Errors)
+		}
+	}
+	p := h.planner(h.rule("0", "BEFORE 1d", clock))
+	if plan := h.plan(p); chosen(plan) != "" || len(plan.Folders[0].Errors) != 1 {
+		t.Errorf("without a database: %s", chosen(plan))
+	}
+}
+
+func TestOptOut(t *testing.T) {
+	h := newHome(t)
+	h.put("", 1, "", "Subject: a")
+	keep := func(r *policy.Rule) { r.OptOut = ".keep" }
+	p := h.planner(h.rule("mine", "ALL", keep), h.rule("law", "ALL", nil))
+	if got := chosen(h.plan(p)); got != "INBOX mine: 1" {
+		t.Errorf("without the file: %s", got)
+	}
+	file := filepath.Join(h.user.Home, ".keep")
+	h.fs.before = func(name string) error {
+		if name == file {
+			return &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrPermission}
+		}
+		return nil
+	}
+	if plan, err := p.Plan(t.Context(), h.user); err == nil || len(plan.Folders) > 0 {
+		t.Errorf("where nobody knows: %v, %s", err, chosen(plan))
+	}
+	h.fs.before = nil
+	if err := os.Symlink("nowhere", file); err != nil {
+		t.Fatal(err)
+	}
+	plan := h.plan(p)
+	if got := chosen(plan); got != "INBOX law: 1" || !plan.Report().OptOut {
+		t.Errorf("with the file: %s", got)
+	}
+}
+
+// What goes wrong with one message or mailbox is told, and the others have their turn.
+func TestFaults(t *testing.T) {
+	everything := func(r *policy.Rule) { r.Mailboxes = []query.Mailbox{{Name: "*", Pattern: true}} }
+	newMail := func() *home {
+		h := newHome(t)
+		for _, folder := range []string{".A", ".B"} {
+			h.folder(folder)
+			h.put(folder, 1, "", "Subject: a")
+			h.put(folder, 2, "", "Subject: a")
+		}
+		return h
+	}
+	fails := func(h *home, part string) {
+		h.fs.before = func(name string) error {
+			if strings.Contains(name, part) {
+				return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+			}
+			return nil
+		}
+	}
+	t.Run("a message", func(t *testing.T) {
+		h := newMail()
+		fails(h, "/.A/cur/1.")
+		plan := h.plan(h.planner(h.rule("read", "SUBJECT a", everything), h.rule("all", "ALL", everything)))
+		if got := chosen(plan); got != "A read: 2; B read: 1 2" {
+			t.Errorf("chosen %s", got)
+		}
+		if got := plan.Execute(t.Context()); len(got.Folders[1].Errors) != 1 || h.left(".A") != "1" || h.left(".B") != "" {
+			t.Errorf("report %+v, left %s", got, h.left(".A"))
+		}
+	})
+	t.Run("a mailbox", func(t *testing.T) {
+		h := newMail()
+		fails(h, "/.A/cur")
+		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
+		if got := plan.Execute(t.Context()); chosen(plan) != "B all: 1 2" || len(got.Folders[1].Errors) != 1 || h.left(".A") != "1 2" {
+			t.Errorf("chosen %s, report %+v", chosen(plan), got)
+		}
+	})
+	t.Run("a mailbox vanishes", func(t *testing.T) {
+		h := newMail()
+		h.fs.before = func(name string) error {
+			if strings.Contains(name, "/.A/cur") {
+				return os.RemoveAll(h.root + "/.A")
+			}
+			return nil
+		}
+		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
+		for _, f := range plan.Execute(t.Context()).Folders {
+			if len(f.Errors) > 0 || h.left(".B") != "" {
+				t.Errorf("%s: %v, left %s", f.Mailbox, f.Errors, h.left(".B"))
+			}
+		}
+	})
+	t.Run("a mailbox vanishes later", func(t *testing.T) {
+		h := newMail()
+		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
+		if err := os.RemoveAll(h.root + "/.A"); err != nil {
+			t.Fatal(err)
+		}
+		if got := plan.Execute(t.Context()); len(got.Folders[1].Errors) != 0 || got.Folders[1].Rules[0].Changed != 2 || h.left(".B") != "" {
+			t.Errorf("report %+v", got)
+		}
+	})
+	t.Run("a removal", func(t *testing.T) {
+		h := newMail()
+		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
+		fails(h, "/.A/cur/2.")
+		if got := plan.Execute(t.Context()); len(got.Folders[1].Errors) != 1 || got.Folders[1].Rules[0].Messages != 1 || h.left(".A") != "2" || h.left(".B") != "" {
+			t.Errorf("report %+v, left %s", got, h.left(".A"))
+		}
+	})
+	t.Run("the end of the time", func(t *testing.T) {
+		h := newMail()
+		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
+		ctx, cancel := context.WithCancel(t.Context())
+		h.fs.before = func(name string) error {
+			if strings.Contains(name, "/.A/cur/1.") {
+				cancel()
+			}
+			return nil
+		}
+		got := plan.Execute(ctx)
+		if !got.Stopped || len(got.Folders[1].Errors) != 0 || h.left(".B") != "1 2" {
+			t.Errorf("report %+v", got)
+		}
+		if _, err := h.planner(h.rule("all", "ALL", everything)).Plan(ctx, h.user); !errors.Is(err, context.Canceled) {
+			t.Errorf("a plan after it: %v", err)
+		}
+	})
+}
