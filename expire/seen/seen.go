@@ -8,9 +8,9 @@
 //
 // A message is known by what stays of its file's name while it is in its mailbox, a
 // mailbox by its id (maildir.Scan.ID), since it may be renamed; by its name where it
-// has no id yet. A message that comes to another mailbox is new there. What a stamp
-// is missing for gets one of now, so that nothing is old at first sight: after the
-// loss of the database everything stays longer. A row takes about 150 bytes.
+// has no id yet. A message that comes to another mailbox is new there. Nothing is old at
+// first sight: after the loss of the database everything stays longer. A row takes about
+// 150 bytes.
 package seen
 
 import (
@@ -55,30 +55,24 @@ func New(db *database.DB, now func() time.Time) *Stamps {
 			PRIMARY KEY (username, mailbox, name))` + db.ByKey)}
 }
 
-// Known gives for each name when the message was first seen in the mailbox; a zero time
-// where it was not yet. It changes nothing.
-func (s *Stamps) Known(ctx context.Context, user, mailbox string, names []string) ([]time.Time, error) {
-	times, _, err := s.known(ctx, user, mailbox, names)
-	return times, err
-}
-
-// Of is Known of all messages that a mailbox has: those without a stamp get one, of now
-// (their time is zero, this once), and what is stamped and not among names is forgotten.
+// Of gives for each of the messages that a mailbox has when it was first seen there: the
+// zero time where that is now, and it gets its stamp. What is stamped and not among them
+// any more is forgotten.
 func (s *Stamps) Of(ctx context.Context, user, mailbox string, names []string) ([]time.Time, error) {
 	times, gone, err := s.known(ctx, user, mailbox, names)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("first-seen stamps of %s: reading: %w", user, err)
 	}
-	now := s.now()
 	var fresh []string
 	for i, at := range times {
 		if at.IsZero() {
 			fresh = append(fresh, names[i])
 		}
 	}
+	now := s.now().UnixMilli()
 	err = s.inTurns(ctx, fresh, func(tx *sql.Tx, some []string) error {
 		query := stampSQL + places("($1, $2, $3, ", ")", 4, len(some)) + onceSQL
-		_, err := tx.ExecContext(ctx, query, arguments(some, user, mailbox, now.UnixMilli())...)
+		_, err := tx.ExecContext(ctx, query, arguments(some, user, mailbox, now)...)
 		return err
 	})
 	if err != nil {
@@ -141,10 +135,7 @@ func (s *Stamps) known(ctx context.Context, user, mailbox string, names []string
 		}
 		return nil
 	}, knownSQL, user, mailbox)
-	if err != nil {
-		return nil, nil, fmt.Errorf("first-seen stamps of %s: reading: %w", user, err)
-	}
-	return times, gone, nil
+	return times, gone, err
 }
 
 // read calls row for each row of an answer.
