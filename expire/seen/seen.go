@@ -55,9 +55,18 @@ func New(db *database.DB, now func() time.Time) *Stamps {
 			PRIMARY KEY (username, mailbox, name))` + db.ByKey)}
 }
 
-// Of gives for each of the messages that a mailbox has when it was first seen there: the
-// zero time where that is now, and it gets its stamp. What is stamped and not among them
-// any more is forgotten.
+// Known gives for each of some messages when it was first seen in the mailbox: the zero
+// time where it has no stamp. It changes nothing.
+func (s *Stamps) Known(ctx context.Context, user, mailbox string, names []string) ([]time.Time, error) {
+	times, _, err := s.known(ctx, user, mailbox, names)
+	if err != nil {
+		return nil, fmt.Errorf("first-seen stamps of %s: reading: %w", user, err)
+	}
+	return times, nil
+}
+
+// Of is Known of all messages that a mailbox has. Those without a stamp get one of now,
+// and what is stamped and not among them any more is forgotten.
 func (s *Stamps) Of(ctx context.Context, user, mailbox string, names []string) ([]time.Time, error) {
 	times, gone, err := s.known(ctx, user, mailbox, names)
 	if err != nil {

@@ -32,8 +32,9 @@ func TestPostgres(t *testing.T) {
 		s := in(postgres.Database, p.URL)(t, start)
 		p.Kill()
 		_, err1 := s.Of(t.Context(), "down", "box", a)
-		err2 := s.Keep(t.Context(), "down", nil)
-		for i, err := range []error{err1, err2} {
+		_, err2 := s.Known(t.Context(), "down", "box", a)
+		err3 := s.Keep(t.Context(), "down", nil)
+		for i, err := range []error{err1, err2, err3} {
 			if err == nil {
 				t.Errorf("call %d: no error without a database", i+1)
 			}
@@ -79,9 +80,17 @@ var (
 
 func testFirst(t *testing.T, open open) {
 	first, later := open(t, start), open(t, start.Add(time.Hour))
+	for range 2 { // which stamps nothing
+		if got, err := first.Known(t.Context(), "first", "box", ab); err != nil || !got[0].IsZero() || !got[1].IsZero() {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
 	of(t, first, "first", "box", a, never)
 	of(t, later, "first", "box", []string{"b", "a"}, never, start)
 	of(t, first, "first", "box", ab, start, start.Add(time.Hour))
+	if got, err := first.Known(t.Context(), "first", "box", a); err != nil || len(got) != 1 || !got[0].Equal(start) {
+		t.Errorf("%v, %v", got, err)
+	}
 	// What is gone is forgotten, and new when it comes again.
 	of(t, first, "first", "box", []string{"b"}, start.Add(time.Hour))
 	of(t, first, "first", "box", ab, never, start.Add(time.Hour))
