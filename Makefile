@@ -18,8 +18,8 @@ BENCH    ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 programs = $(filter-out internal,$(notdir $(wildcard cmd/*)))
-units    = dovetail-lmtpd.service dovetail-learnd.service
-pieces   = $(addprefix dovecot/,README.md report-spam.sieve report-ham.sieve 2.3/95-dovetail-learn.conf 2.4/95-dovetail-learn.conf)
+units    = dovetail-lmtpd.service dovetail-learnd.service dovetail-expire.service dovetail-expire.timer
+pieces   = dovetail-expire.cron $(addprefix dovecot/,README.md report-spam.sieve report-ham.sieve 2.3/95-dovetail-learn.conf 2.4/95-dovetail-learn.conf)
 # Dovecot runs learn-spam and learn-ham within the limit of its own processes
 # (vsz_limit, 256 MB), and a Go program of 64 bits reserves more address space than
 # that. Those of 32 bits do not. LEARN_GOARCH=amd64 is for kernels without them.
@@ -71,7 +71,7 @@ install: build
 	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(SHAREDIR)/dovecot/2.3' '$(DESTDIR)$(SHAREDIR)/dovecot/2.4'
 	install -m 644 README.md docs/*.md '$(DESTDIR)$(DOCDIR)/'
 	for f in $(units) $(pieces); do \
-	  case $$f in *.service) to='$(UNITDIR)'/$$f;; *) to='$(SHAREDIR)'/$$f;; esac; \
+	  case $$f in *.service|*.timer) to='$(UNITDIR)'/$$f;; *) to='$(SHAREDIR)'/$$f;; esac; \
 	  sed 's,/usr/local/lib/dovecot,$(PIPEDIR),g; s,/usr/local,$(PREFIX),g' scripts/$$f >'$(DESTDIR)'"$$to" && \
 	  chmod 644 '$(DESTDIR)'"$$to" || exit 1; \
 	done

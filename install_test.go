@@ -5,9 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"dovetail/internal/peer"
 )
 
 // `make install` puts programs where Sieve's pipe looks for them, also by the names
@@ -60,11 +63,35 @@ func TestInstall(t *testing.T) {
 	if err != nil || !slices.Equal(programs, want) {
 		t.Errorf("installed %q, %v; wanted %q", programs, err, want)
 	}
-	want = []string{"/usr/lib/systemd/system/dovetail-learnd.service", "/usr/lib/systemd/system/dovetail-lmtpd.service",
+	want = []string{"/usr/lib/systemd/system/dovetail-expire.service", "/usr/lib/systemd/system/dovetail-expire.timer",
+		"/usr/lib/systemd/system/dovetail-learnd.service", "/usr/lib/systemd/system/dovetail-lmtpd.service",
 		"/usr/share/doc/dovetail/README.md", "/usr/share/dovetail/dovecot/2.3/95-dovetail-learn.conf",
 		"/usr/share/dovetail/dovecot/2.4/95-dovetail-learn.conf", "/usr/share/dovetail/dovecot/README.md",
-		"/usr/share/dovetail/dovecot/report-ham.sieve", "/usr/share/dovetail/dovecot/report-spam.sieve"}
+		"/usr/share/dovetail/dovecot/report-ham.sieve", "/usr/share/dovetail/dovecot/report-spam.sieve", "/usr/share/dovetail/dovetail-expire.cron"}
 	if !slices.Equal(others, want) {
 		t.Errorf("installed %q, wanted %q", others, want)
+	}
+}
+
+// systemd takes the units as they are.
+func TestUnits(t *testing.T) {
+	peer.Need(t, peer.Systemd)
+	dir := t.TempDir()
+	program := regexp.MustCompile(`ExecStart=\S+`)
+	args := []string{"verify", "--man=no"}
+	for _, unit := range []string{"dovetail-lmtpd.service", "dovetail-learnd.service", "dovetail-expire.service", "dovetail-expire.timer"} {
+		text, err := os.ReadFile("scripts/" + unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, unit)
+		text = program.ReplaceAll(text, []byte("ExecStart=/bin/true")) // which is there
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, path)
+	}
+	if out, err := exec.Command("systemd-analyze", args...).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -44,6 +44,7 @@ const (
 	RspamdRedis  = "rspamd" // with redis
 	SpamAssassin = "spamd"
 	Bogofilter   = "bogofilter"
+	Systemd      = "systemd" // systemd-analyze
 )
 
 // Need skips the test, with the reason, unless everything named is there. With
@@ -93,6 +94,8 @@ func missing(name string) string {
 		files = []string{spamdProgram}
 	case Bogofilter:
 		files = []string{bogofilterProgram, bogoutilProgram}
+	case Systemd:
+		files = []string{"/usr/bin/systemd-analyze"}
 	default:
 		return "unknown to the peer package"
 	}
