@@ -111,41 +111,46 @@ func site(t *testing.T, seed uint64, messages int) (*doveadmHTTP, []account) {
 		}},
 		{user: users[1].Name, folder: func(name string) string { return ".Maildir/" + name }},
 	}
-	make := &maildirMaker{Rand: rand.New(rand.NewPCG(seed, 1)), t: t, now: time.Now()}
 	for i, location := range []string{"maildir:~/Maildir", fs} {
-		a := &accounts[i]
-		loc, err := maildir.ParseLocation(location)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.store, err = maildir.Open(maildir.Options{Location: loc, Home: d.Home(a.user), Separator: "/"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		folder := a.folder
-		a.folder = func(name string) string { return filepath.Join(d.Home(a.user), folder(name)) }
-		for _, name := range onDisk {
-			make.folder(a.folder(name), messages)
-		}
-		peer.Chown(t, d.Home(a.user), users[i])
-		c := peer.IMAP(t, d.IMAPAddr, a.user)
-		for _, name := range mailboxes {
-			if _, err := c.Select(name, nil).Wait(); err != nil { // now nothing is recent any more
-				t.Fatalf("SELECT %s: %v", name, err)
-			}
-		}
-		if err := c.Logout().Wait(); err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range onDisk {
-			for range messages / 4 {
-				make.file(a.folder(name), "new")
-			}
-		}
-		peer.Chown(t, d.Home(a.user), users[i])
-		d.Doveadm("search", "-u", a.user, "all")
+		accounts[i].fill(t, d, users[i], location, seed+uint64(i), messages)
 	}
 	return &doveadmHTTP{t, addr}, accounts
+}
+
+// fill opens the store, puts mail into it, and lets Dovecot give the UIDs.
+func (a *account) fill(t *testing.T, d *peer.Dovecot, u peer.User, location string, seed uint64, messages int) {
+	t.Helper()
+	make := &maildirMaker{Rand: rand.New(rand.NewPCG(seed, 1)), t: t, now: time.Now()}
+	loc, err := maildir.ParseLocation(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.store, err = maildir.Open(maildir.Options{Location: loc, Home: d.Home(a.user), Separator: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := a.folder
+	a.folder = func(name string) string { return filepath.Join(d.Home(a.user), folder(name)) }
+	for _, name := range onDisk {
+		make.folder(a.folder(name), messages)
+	}
+	peer.Chown(t, d.Home(a.user), u)
+	c := peer.IMAP(t, d.IMAPAddr, a.user)
+	for _, name := range mailboxes {
+		if _, err := c.Select(name, nil).Wait(); err != nil { // now nothing is recent any more
+			t.Fatalf("SELECT %s: %v", name, err)
+		}
+	}
+	if err := c.Logout().Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range onDisk {
+		for range messages / 4 {
+			make.file(a.folder(name), "new")
+		}
+	}
+	peer.Chown(t, d.Home(a.user), u)
+	d.Doveadm("search", "-u", a.user, "all")
 }
 
 // mailboxes are the names of what site makes, onDisk the same on disk.

@@ -10,13 +10,13 @@ package imapurl
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/emersion/go-imap/v2/imapclient"
 )
@@ -24,14 +24,15 @@ import (
 // PasswordVariable is the environment variable that may hold the password.
 const PasswordVariable = "DOVETAIL_IMAP_PASSWORD"
 
-// timeout is for the connection. The client has its own for answers.
-const timeout = 30 * time.Second
-
 // URL is a folder of an IMAP server.
 type URL struct {
 	User, Host, Folder string
-	port               string
-	tls                bool
+	// Whole says that the URL names no folder: Folder is INBOX then.
+	Whole bool
+
+	port  string
+	tls   bool
+	trust *tls.Config // nil: the machine's
 }
 
 // Is tells whether s is meant for Parse.
@@ -57,7 +58,7 @@ func Parse(s string) (*URL, error) {
 	}
 	u := &URL{User: p.User.Username(), Host: p.Hostname(), Folder: strings.TrimPrefix(p.Path, "/"), port: p.Port(), tls: p.Scheme == "imaps"}
 	if u.Folder == "" {
-		u.Folder = "INBOX"
+		u.Folder, u.Whole = "INBOX", true
 	}
 	if u.port == "" {
 		u.port = map[bool]string{true: "993", false: "143"}[u.tls]
@@ -70,22 +71,23 @@ func (u *URL) String() string { return net.JoinHostPort(u.Host, u.port) + "/" + 
 
 // Dial logs in. The client is closed when ctx ends.
 func (u *URL) Dial(ctx context.Context, password string) (*imapclient.Client, error) {
-	dial := imapclient.DialStartTLS
-	switch ip := net.ParseIP(u.Host); {
-	case u.tls:
-		dial = imapclient.DialTLS
-	case u.Host == "localhost" || ip != nil && ip.IsLoopback():
-		dial = imapclient.DialInsecure
-	}
-	c, err := dial(net.JoinHostPort(u.Host, u.port), &imapclient.Options{Dialer: &net.Dialer{Timeout: timeout}})
+	return u.DialOver(ctx, password, func(conn net.Conn) net.Conn { return conn })
+}
+
+// DialOver is Dial with a connection that wrap makes of the one to the server, inside
+// of TLS.
+func (u *URL) DialOver(ctx context.Context, password string, wrap func(net.Conn) net.Conn) (*imapclient.Client, error) {
+	conn, err := u.connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", u.Host, err)
 	}
+	c := imapclient.New(wrap(conn), nil)
+	stop := context.AfterFunc(ctx, func() { c.Close() })
 	if err := c.Login(u.User, password).Wait(); err != nil {
+		stop()
 		c.Close()
 		return nil, fmt.Errorf("logging in at %s as %s: %w", u.Host, u.User, err)
 	}
-	context.AfterFunc(ctx, func() { c.Close() })
 	return c, nil
 }
 
