@@ -23,7 +23,7 @@ type expungeOptions struct {
 func newExpungeCommand(flags *cli.Flags) *cobra.Command {
 	o := &expungeOptions{}
 	cmd := &cobra.Command{
-		Use:   "expunge [-u USER|-A|-F FILE] [-n] [-d] QUERY...",
+		Use:   "expunge [-u USER|-A|-F FILE|--imap URL] [-n] [-d] QUERY...",
 		Short: "Remove stored messages for good, as doveadm expunge does",
 		Long: `Remove stored messages for good, straight in the Maildirs, beside a running
 Dovecot. Each branch of the query must name a MAILBOX and something else. With -n
@@ -46,9 +46,12 @@ tells why. INBOX cannot be removed, which is an error (status 65), as in doveadm
 			if err := s.refuse(); err != nil {
 				return cli.Usage(err)
 			}
+			if o.deleteEmpty && s.url != nil {
+				return cli.Usage(errors.New("-d cannot be had with --imap: DELETE would take the mail with it that comes meanwhile"))
+			}
 			e := &expunger{options: o, sweep: s, out: &matchOutput{w: cmd.OutOrStdout(), format: o.format}}
 			s.stat = o.dryRun || o.format == "json"
-			s.mailbox, s.childrenFirst = e.mailbox, o.deleteEmpty
+			s.mailbox, s.remote, s.childrenFirst = e.mailbox, e.remoteMailbox, o.deleteEmpty
 			return errors.Join(s.run(cmd.Context()), e.end())
 		},
 	}
@@ -81,21 +84,32 @@ type expunger struct {
 }
 
 func (e *expunger) mailbox(ctx context.Context, u *expire.User, user, mailbox string) error {
-	before, bytes := e.messages, e.bytes
-	var err error
-	if e.options.dryRun {
-		err = u.Search(ctx, mailbox, func(m expire.Match) error {
-			e.gone(user, m)
-			return e.err
-		})
-	} else {
-		err = u.Expunge(ctx, mailbox, func(m expire.Match) { e.gone(user, m) })
+	before := e.messages
+	gone := func(m expire.Match) {
+		n, err := m.Bytes()
+		if err != nil {
+			n = 0
+		}
+		e.count(n, func() (matched, error) { return rowOf(user, &m) })
 	}
-	if n := e.messages - before; e.options.verbose && n > 0 {
-		e.sweep.say("user %s: mailbox %s: %d messages, %d bytes", user, mailbox, n, e.bytes-bytes)
-	}
+	err := e.counted(user, mailbox, func() error {
+		if e.options.dryRun {
+			return u.Search(ctx, mailbox, func(m expire.Match) error { gone(m); return e.err })
+		}
+		return u.Expunge(ctx, mailbox, gone)
+	})
 	if err == nil && e.options.deleteEmpty {
 		err = e.removeEmpty(ctx, u.Store, user, mailbox, e.messages-before)
+	}
+	return err
+}
+
+// counted tells what the work in a mailbox has removed.
+func (e *expunger) counted(user, mailbox string, work func() error) error {
+	before, bytes := e.messages, e.bytes
+	err := work()
+	if n := e.messages - before; e.options.verbose && n > 0 {
+		e.sweep.say("user %s: mailbox %s: %d messages, %d bytes", user, mailbox, n, e.bytes-bytes)
 	}
 	return err
 }
@@ -125,22 +139,25 @@ func (e *expunger) removeEmpty(ctx context.Context, store *maildir.Store, user, 
 	return err
 }
 
-// gone takes in a message that is gone, or would go.
-func (e *expunger) gone(user string, m expire.Match) {
+// count takes in a message that is gone, or would go; row gives what is printed of it.
+func (e *expunger) count(bytes int64, row func() (matched, error)) {
 	e.messages++
-	if n, err := m.Bytes(); err == nil {
-		e.bytes += n
+	e.bytes += bytes
+	if e.err != nil || e.options.format != "json" && !e.options.dryRun {
+		return
 	}
+	r, err := row()
 	switch {
-	case e.err != nil:
+	case err != nil:
+		e.err = err
 	case e.options.format == "json":
-		e.err = e.out.object(user, &m)
-	case e.options.dryRun:
-		e.err = e.row(user, m)
+		e.err = e.out.object(r)
+	default:
+		e.err = e.row(r)
 	}
 }
 
-func (e *expunger) row(user string, m expire.Match) error {
+func (e *expunger) row(m matched) error {
 	const format = "%-20s  %-20s  %10v  %10v  %s\n"
 	if !e.titled {
 		e.titled = true
@@ -148,15 +165,11 @@ func (e *expunger) row(user string, m expire.Match) error {
 			return err
 		}
 	}
-	size, err := m.Bytes()
-	if err != nil {
-		return err
-	}
 	received := ""
-	if m.Status != nil {
-		received = m.Status.Received.Format(time.DateTime)
+	if !m.Received.IsZero() {
+		received = m.Received.Local().Format(time.DateTime)
 	}
-	_, err = fmt.Fprintf(e.out.w, format, oneLine(user), oneLine(m.Mailbox), m.UID, size, received)
+	_, err := fmt.Fprintf(e.out.w, format, oneLine(m.User), oneLine(m.Mailbox), m.UID, m.Size, received)
 	return err
 }
 

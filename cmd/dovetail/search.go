@@ -16,11 +16,12 @@ import (
 func newSearchCommand(flags *cli.Flags) *cobra.Command {
 	o := &sweepOptions{}
 	cmd := &cobra.Command{
-		Use:   "search [-u USER|-A|-F FILE] QUERY...",
+		Use:   "search [-u USER|-A|-F FILE|--imap URL] QUERY...",
 		Short: "Find stored messages, as doveadm search does",
 		Long: `Find stored messages and print for each the id of its mailbox and its UID, with
 several users the name of the user in front. A mailbox that Dovecot has not opened
-yet has no id ("-"); its messages have the UIDs that Dovecot will give them.
+yet has no id ("-"); its messages have the UIDs that Dovecot will give them. With
+--imap the mailbox's name stands for its id.
 
 ` + sweepHelp,
 		Args: cobra.ArbitraryArgs,
@@ -39,6 +40,7 @@ yet has no id ("-"); its messages have the UIDs that Dovecot will give them.
 				}
 				return err
 			}
+			s.remote = s.remoteSearch(out)
 			return s.run(cmd.Context())
 		},
 	}
@@ -58,41 +60,53 @@ type matched struct {
 	User     string    `json:"user"`
 	Mailbox  string    `json:"mailbox"`
 	UID      uint32    `json:"uid"`
-	File     string    `json:"file"`
+	File     string    `json:"file"` // "" on an IMAP server
 	Size     int64     `json:"size"`
 	Received time.Time `json:"received"`
 	Flags    []string  `json:"flags"`
 }
 
-// found prints a message as doveadm does.
+// found prints a message.
 func (o *matchOutput) found(user string, m *expire.Match) error {
 	if o.format == "json" {
-		return o.object(user, m)
+		row, err := rowOf(user, m)
+		if err != nil {
+			return err
+		}
+		return o.object(row)
 	}
 	id := m.MailboxID
 	if id == "" {
 		id = "-"
 	}
+	return o.line(user, id, m.UID)
+}
+
+// line prints a message as doveadm does.
+func (o *matchOutput) line(user, mailbox string, uid uint32) error {
 	if o.users {
-		id = user + " " + id
+		mailbox = user + " " + mailbox
 	}
-	_, err := fmt.Fprintf(o.w, "%s %d\n", id, m.UID)
+	_, err := fmt.Fprintf(o.w, "%s %d\n", oneLine(mailbox), uid)
 	return err
 }
 
-func (o *matchOutput) object(user string, m *expire.Match) error {
+// rowOf gives what is printed of a message.
+func rowOf(user string, m *expire.Match) (matched, error) {
 	size, err := m.Bytes()
-	if err != nil {
-		return err
-	}
-	object := matched{User: user, Mailbox: m.Mailbox, UID: m.UID, File: m.Path, Size: size, Flags: m.Flags()}
-	if object.Flags == nil {
-		object.Flags = []string{}
-	}
+	row := matched{User: user, Mailbox: m.Mailbox, UID: m.UID, File: m.Path, Size: size, Flags: m.Flags()}
 	if m.Status != nil {
-		object.Received = m.Status.Received.UTC()
+		row.Received = m.Status.Received.UTC()
+	}
+	return row, err
+}
+
+// object prints a message as an object.
+func (o *matchOutput) object(row matched) error {
+	if row.Flags == nil {
+		row.Flags = []string{}
 	}
 	enc := json.NewEncoder(o.w)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(object)
+	return enc.Encode(row)
 }

@@ -15,9 +15,11 @@ import (
 
 	"dovetail/expire"
 	"dovetail/expire/query"
+	"dovetail/expire/remote"
 	"dovetail/internal/cli"
 	"dovetail/internal/config"
 	"dovetail/internal/fsx"
+	"dovetail/internal/imapurl"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/userdb"
 	"dovetail/maildir"
@@ -29,6 +31,7 @@ const exNotFound = 68
 // sweepOptions are the flags that search, expunge and, as to users, expire share.
 type sweepOptions struct {
 	user, file, format, dovecot string
+	imap, imapPassword          string
 	all, strict, verbose        bool
 	maxTime                     time.Duration
 }
@@ -40,6 +43,8 @@ func (o *sweepOptions) add(cmd *cobra.Command) {
 	f.StringVar(&o.format, "format", "text", "text, or json for an object per message")
 	f.BoolVar(&o.strict, "strict", false, "take what is doubtful about the query as an error")
 	f.StringVar(&o.dovecot, "dovecot", "2.4", "whose rules: with 2.3 a date like 2026-11-01 is off by the zone's offset, as it was there, and a missing mailbox is an error")
+	f.StringVar(&o.imap, "imap", "", "on any IMAP server instead: the `URL` imaps://USER@HOST/, or with a folder behind it that one alone")
+	f.StringVar(&o.imapPassword, "imap-password-file", "", "`file` with the IMAP password (default: $"+imapurl.PasswordVariable+")")
 }
 
 // addUsers adds the flags that say whose mail, and for how long.
@@ -59,6 +64,11 @@ are 2026-11-01, 01-Nov-2026, a Unix time, or how long ago (7d); sizes 10M.
 
 With several users one whose mail cannot be read does not stop the others.
 
+With --imap the mail of one user on any IMAP server is looked into. The server judges
+texts, flags and sizes as it understands them. It tells no date but by the day, so that
+of SAVED* what lies within a day of the date is left out; MAILBOX-GUID cannot be asked,
+and SAVED*, GUID only where it has SAVEDATE, OBJECTID.
+
 Exit status: 0, 64 wrong usage, 65 a query that is not understood, 67 no such user,
 68 no such mailbox (--dovecot 2.3), 75 something failed for now, 77 no permission,
 78 broken configuration.`
@@ -76,8 +86,12 @@ type sweep struct {
 	stat  bool // the work needs the messages' dates
 	// childrenFirst has mailboxes done before those that they lie below.
 	childrenFirst bool
-	// mailbox does the work in one mailbox.
+	// mailbox does the work in one mailbox, remote in one on an IMAP server.
 	mailbox func(ctx context.Context, u *expire.User, user, mailbox string) error
+	remote  func(ctx context.Context, a *remote.Account, user, mailbox string) error
+	// url is the IMAP server's; nil for mail on this machine.
+	url      *imapurl.URL
+	password string
 
 	// work does the work for a user; by default, in each mailbox.
 	work func(ctx context.Context, name string) error
@@ -113,6 +127,9 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 			return nil, badData(errors.New("query: " + w.Text))
 		}
 		s.say("warning: query: %s", w.Text)
+	}
+	if o.imap != "" {
+		return s, s.atServer()
 	}
 	return s, s.open(flags)
 }
@@ -258,16 +275,7 @@ func (s *sweep) mailboxes(ctx context.Context, mail *expire.User, name string) e
 	if err != nil {
 		return err
 	}
-	for _, mailbox := range missing {
-		err := fmt.Errorf("user %s: mailbox %s doesn't exist", name, mailbox)
-		switch {
-		case s.many():
-		case s.rules == query.Dovecot23:
-			s.note(exit(err, exNotFound))
-		default:
-			s.say("warning: %v", err)
-		}
-	}
+	s.missing(name, missing)
 	if s.childrenFirst {
 		slices.Reverse(there)
 	}
@@ -280,4 +288,18 @@ func (s *sweep) mailboxes(ctx context.Context, mail *expire.User, name string) e
 		}
 	}
 	return nil
+}
+
+// missing tells of mailboxes that the query names and that are not there.
+func (s *sweep) missing(name string, missing []string) {
+	for _, mailbox := range missing {
+		err := fmt.Errorf("user %s: mailbox %s doesn't exist", name, mailbox)
+		switch {
+		case s.many():
+		case s.rules == query.Dovecot23:
+			s.note(exit(err, exNotFound))
+		default:
+			s.say("warning: %v", err)
+		}
+	}
 }

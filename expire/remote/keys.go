@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +18,9 @@ type writer struct {
 	zone               *time.Location
 	has                func(imap.Cap) bool
 }
+
+// ErrCannot says that the server cannot be asked something.
+var ErrCannot = errors.New("this server cannot be asked for")
 
 // The keys of everything and of nothing.
 const (
@@ -63,13 +67,13 @@ func (w *writer) keys(n query.Node, more bool) (string, error) {
 		}
 		return "EMAILID " + id, err
 	case query.MailboxID:
-		return "", fmt.Errorf("MAILBOX-GUID cannot be asked of an IMAP server: name the mailbox with MAILBOX")
+		return "", fmt.Errorf("%w MAILBOX-GUID; name the mailbox with MAILBOX", ErrCannot)
 	}
 	return everything, nil // query.All
 }
 
 func cannot(key, extension string) error {
-	return fmt.Errorf("%s cannot be asked of this server: it has no %s", key, extension)
+	return fmt.Errorf("%w %s, since it has no %s", ErrCannot, key, extension)
 }
 
 func constant(b bool) string {

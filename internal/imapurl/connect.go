@@ -18,7 +18,11 @@ const timeout = 30 * time.Second
 func (u *URL) connect(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Host, u.port))
+	addr := u.dial
+	if addr == "" {
+		addr = net.JoinHostPort(u.Host, u.port)
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

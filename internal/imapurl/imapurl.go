@@ -33,6 +33,7 @@ type URL struct {
 	port  string
 	tls   bool
 	trust *tls.Config // nil: the machine's
+	dial  string      // address to connect to; "": that of Host
 }
 
 // Is tells whether s is meant for Parse.
