@@ -90,7 +90,7 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 	defer memory.Close()
 	e := &expirer{options: o, sweep: s}
 	e.planner = &policy.Planner{
-		Rules: rules, Prefix: s.config.Mail.Prefix, DryRun: o.dryRun, Now: time.Now, FS: fsx.OS{},
+		Rules: rules, Prefix: s.config.Mail.Prefix, DryRun: o.dryRun, Subscribe: s.config.Mail.Autosubscribe, Now: time.Now, FS: fsx.OS{},
 		Ages: o.report != "" || o.format == "json",
 	}
 	if e.planner.Stamps, err = stamps(&memory, s, rules); err != nil {

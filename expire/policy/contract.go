@@ -12,8 +12,8 @@ import (
 // Archive keeps messages that are about to be deleted.
 type Archive interface {
 	// Add writes a message. One that the archive has already, as after a run that was
-	// killed, is in it once. Open opens the message; its error says that this one
-	// cannot be read, and is returned as it is.
+	// killed, is in it once. Open opens the message. After an error a Flush tells
+	// whether only this message could not be read.
 	Add(ctx context.Context, m *expire.Match, open func() (io.ReadCloser, error)) error
 	// Flush makes what was added survive a crash; before that nothing is deleted.
 	Flush(ctx context.Context) error
@@ -40,8 +40,9 @@ type User struct {
 	Store *maildir.Store
 	// Rights are what the user's files are touched with.
 	Rights Rights
-	// Archive opens an archive at a place (Rule.Archive), with the rights above.
-	Archive func(ctx context.Context, place string) (Archive, error)
+	// Archive gives the archive at a place (Rule.Archive), which is used with the rights
+	// above. It may be nil where no rule archives.
+	Archive func(place string) (Archive, error)
 }
 
 // Rights are a user's rights; fsx.Credentials are.

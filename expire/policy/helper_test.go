@@ -210,3 +210,36 @@ func (m *memory) Keep(_ context.Context, _ string, mailboxes []string) error {
 	maps.DeleteFunc(m.at, func(mailbox string, _ map[string]time.Time) bool { return !slices.Contains(mailboxes, mailbox) })
 	return m.err
 }
+
+// file gives the path of message n, wherever it is.
+func (h *home) file(n int) string {
+	h.t.Helper()
+	var files []string
+	for _, folder := range []string{"", ".*"} {
+		found, err := filepath.Glob(fmt.Sprintf("%s/cur/%d.M*", filepath.Join(h.root, folder), n))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) != 1 {
+		h.t.Fatalf("message %d is in %q", n, files)
+	}
+	return files[0]
+}
+
+func (h *home) remove(n int) {
+	h.t.Helper()
+	if err := os.Remove(h.file(n)); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// flag gives a message a flag more.
+func (h *home) flag(n int) {
+	h.t.Helper()
+	path := h.file(n)
+	if err := os.Rename(path, path+"T"); err != nil {
+		h.t.Fatal(err)
+	}
+}

@@ -13,6 +13,8 @@ type Plan struct {
 	User    *User
 	OptOut  bool // the user keeps all from some rule
 	Folders []*Folder
+
+	Subscribe bool // to folders that are made
 }
 
 // Folder is the plan of a mailbox.

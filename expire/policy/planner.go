@@ -20,19 +20,20 @@ import (
 
 // Planner makes plans. It is safe for concurrent use.
 type Planner struct {
-	Rules  []*Rule
-	Stamps Stamps // nil: no rule has the clock query.FirstSeen
-	Prefix string // of the namespace, in front of all mailboxes but INBOX
-	DryRun bool   // no message gets a stamp
-	Ages   bool   // histograms are wanted, for which each message is looked at
-	Now    func() time.Time
-	FS     fsx.FS // where opt-out files are looked for
+	Rules     []*Rule
+	Stamps    Stamps // nil: no rule has the clock query.FirstSeen
+	Prefix    string // of the namespace, in front of all mailboxes but INBOX
+	Subscribe bool   // to folders that are made
+	DryRun    bool   // no message gets a stamp
+	Ages      bool   // histograms are wanted, for which each message is looked at
+	Now       func() time.Time
+	FS        fsx.FS // where opt-out files are looked for
 }
 
 // Plan reads the mailboxes of a user, each once. It changes nothing but the stamps.
 // What is wrong with one mailbox is in the plan, and nothing is chosen there.
 func (p *Planner) Plan(ctx context.Context, u *User) (*Plan, error) {
-	plan := &Plan{User: u}
+	plan := &Plan{User: u, Subscribe: p.Subscribe}
 	var rules []*Rule
 	for _, r := range p.Rules {
 		if r.IsFor(u.Name) {
