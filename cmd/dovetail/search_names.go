@@ -24,6 +24,8 @@ func (s *sweep) many() bool {
 func (s *sweep) names(ctx context.Context) iter.Seq2[string, error] {
 	o := s.options
 	switch {
+	case s.url != nil:
+		return func(yield func(string, error) bool) { yield(s.url.User, nil) }
 	case o.file != "":
 		return s.fileNames()
 	case o.all:
