@@ -118,7 +118,18 @@ func newFilterSetup(t *benchT, messages int) *filterSetup {
 		}
 	}
 	peer.Chown(t, s.maildir, user)
-	s.config = filepath.Join(s.dovecot.Dir, "dovetail.toml")
+	s.config = storedConfig(t, s.dovecot, fmt.Sprintf(`
+[sieve]
+sieve_global_extensions = "+editheader"
+sieve_extensions = "+vnd.dovecot.pipe +vnd.dovecot.environment"
+sieve_pipe_bin_dir = "%s"
+`, scripts.pipeDir))
+	return s
+}
+
+// storedConfig writes our configuration for the mail of a Dovecot's users, and gives its path.
+func storedConfig(t *benchT, d *peer.Dovecot, more string) string {
+	name := filepath.Join(d.Dir, "dovetail.toml")
 	text := fmt.Sprintf(`
 auth_username_format = "%%n"
 [mail]
@@ -128,29 +139,32 @@ driver = "static"
 uid = "%d"
 gid = "%d"
 home = "%s/%%n"
-[sieve]
-sieve_global_extensions = "+editheader"
-sieve_extensions = "+vnd.dovecot.pipe +vnd.dovecot.environment"
-sieve_pipe_bin_dir = "%s"
-`, user.UID, user.GID, s.dovecot.Homes, scripts.pipeDir)
-	if err := os.WriteFile(s.config, []byte(text), 0o644); err != nil {
+`, peer.MailUID, peer.MailUID, d.Homes)
+	if err := os.WriteFile(name, []byte(text+more), 0o644); err != nil {
 		t.Fatalf("%v", err)
 	}
-	return s
+	return name
 }
 
 // filterMessage makes the i-th message.
 func filterMessage(i int) []byte {
+	return storedMessage(i, filterSize, fmt.Sprintf("message %d", i), "")
+}
+
+// storedMessage makes the i-th message of a mailbox, of about size bytes; last is its last line.
+func storedMessage(i, size int, subject, last string) []byte {
 	var b bytes.Buffer
 	for hop := range 3 {
 		fmt.Fprintf(&b, "Received: from relay%d.example.net (relay%d.example.net [192.0.2.%d])\n\tby mx.example.org with ESMTPS id %08x;\n\tSun, 1 Nov 2026 12:30:%02d +0100\n", hop, hop, hop+1, i, i%60)
 	}
 	b.WriteString(filterHeaders[i%len(filterHeaders)])
-	fmt.Fprintf(&b, "Subject: message %d\nMessage-ID: <%d@example.net>\nDate: Sun, 1 Nov 2026 12:30:00 +0100\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n", i, i)
+	fmt.Fprintf(&b, "Subject: %s\nMessage-ID: <%d@example.net>\nDate: Sun, 1 Nov 2026 12:30:00 +0100\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n", subject, i)
 	line := strings.Repeat("text ", 14) + "\n"
-	for b.Len() < filterSize {
-		b.WriteString(line[:min(len(line), max(filterSize-b.Len(), 1))])
+	size -= len(last)
+	for b.Len() < size {
+		b.WriteString(line[:min(len(line), max(size-b.Len(), 1))])
 	}
+	b.WriteString(last)
 	return b.Bytes()
 }
 

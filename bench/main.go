@@ -2,7 +2,7 @@
 // other: the same messages, users and scripts, on the same disk, both durable.
 // It needs root and Dovecot, see scripts/test-deps.
 //
-//	go run ./bench [-short] [-runs N] [-case REGEXP] [-target NAMES] [-dir DIR]
+//	go run ./bench [-short] [-runs N] [-case REGEXP] [-target NAMES] [-messages LIST] [-dir DIR]
 //
 // Every run starts its server in a fresh folder, with one message to each user
 // first, so that mailboxes exist. The runs of the servers take turns. For each
@@ -13,8 +13,9 @@
 //
 // The case "filter" is another one: the site's script over stored messages, by
 // Pigeonhole's sieve-filter and by ours. So are "compile", a script of 1,000
-// rules, "rules", deliveries by such scripts of the users, and "learn": one message
-// handed over by rspamc and by learn-spam, as Sieve's pipe calls them.
+// rules, "rules", deliveries by such scripts of the users, "learn": one message
+// handed over by rspamc and by learn-spam, as Sieve's pipe calls them, and "search":
+// searches and an expunge by doveadm, by find and by ours in Maildirs of -messages.
 //
 // Fresh folders matter: on ext4, creating files where many were deleted runs at
 // a tenth of the speed. So nothing is deleted before the end.
@@ -28,6 +29,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -39,6 +41,8 @@ type options struct {
 	targets []target
 	floor   bool
 	program string // dovetail-lmtpd; the other programs lie beside it
+
+	messages []int // in the mailboxes of the case "search"
 }
 
 func main() {
@@ -65,6 +69,7 @@ func parseFlags(args []string) (options, error) {
 	names := flags.String("target", "dovecot,dovetail", "servers, separated by commas")
 	flags.BoolVar(&o.floor, "floor", true, "measure what the disk allows, too")
 	flags.StringVar(&o.program, "bin", "bin/dovetail-lmtpd", "the `program` to measure; the others lie beside it")
+	sizes := flags.String("messages", "100000", "numbers of messages in the mailboxes of the case search, separated by commas")
 	dir := flags.String("dir", "", "where the folders of the runs are made (default: the folder for temporary files)")
 	_ = flags.Parse(args) // exits on errors
 	var err error
@@ -73,6 +78,13 @@ func parseFlags(args []string) (options, error) {
 	}
 	if o.short {
 		o.runs = 1
+	}
+	for text := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-messages: %q is no number of messages", text)
+		}
+		o.messages = append(o.messages, n)
 	}
 	if *dir != "" {
 		// The peers make their folders there.
@@ -102,7 +114,7 @@ func run(ctx context.Context, o options) error {
 			name    string
 			measure func(context.Context, *benchT, io.Writer, options) error
 		}{
-			{filterName, measureFilter}, {compileName, measureCompile}, {learnName, measureLearn}, {bulkName, measureBulk}, {rulesName, measureRules},
+			{filterName, measureFilter}, {compileName, measureCompile}, {learnName, measureLearn}, {bulkName, measureBulk}, {rulesName, measureRules}, {searchName, measureSearch},
 		} {
 			if !o.match.MatchString(c.name) {
 				continue
