@@ -13,43 +13,61 @@ import (
 // gone. One that somebody changed, moved or removed since it was looked at stays, and
 // done is not told. The query must name mailboxes: see query.Query.RequireMailbox.
 func (u *User) Expunge(ctx context.Context, mailbox string, done func(Match)) error {
-	var chosen []Match
-	choose := func() ([]maildir.Removal, error) {
-		var err error
-		chosen, err = u.choose(ctx, mailbox)
-		return Removals(chosen, u.Query.HasClock(query.Saved)), err
-	}
-	tell := func(i int) { done(chosen[i]) }
 	if u.Query.HasNumbers() {
-		err := u.Store.RemoveChosen(ctx, mailbox, choose, tell)
-		if errors.Is(err, mailstore.ErrNoMailbox) {
+		return u.expungeNumbers(ctx, mailbox, done)
+	}
+	remover := u.Store.Remover(mailbox)
+	chosen := make([]Match, 0, maildir.RemoveAtOnce)
+	remove := func() error {
+		err := remover.Remove(ctx, Removals(chosen, u.Query.HasClock(query.Saved)), func(i int) { done(chosen[i]) })
+		chosen = chosen[:0]
+		return err
+	}
+	err := u.choose(ctx, mailbox, func(m Match) error {
+		if chosen = append(chosen, m); len(chosen) < maildir.RemoveAtOnce {
 			return nil
 		}
-		return err
+		return remove()
+	})
+	if err == nil {
+		err = remove()
 	}
-	all, err := choose()
-	if err != nil || len(all) == 0 {
-		return err
+	return errors.Join(err, remover.Close())
+}
+
+// expungeNumbers is Expunge with a query for numbers, which others can change: all is
+// chosen and removed with one lock.
+func (u *User) expungeNumbers(ctx context.Context, mailbox string, done func(Match)) error {
+	var chosen []Match
+	choose := func() ([]maildir.Removal, error) {
+		err := u.choose(ctx, mailbox, func(m Match) error {
+			chosen = append(chosen, m)
+			return nil
+		})
+		return Removals(chosen, u.Query.HasClock(query.Saved)), err
 	}
-	return u.Store.Remove(ctx, mailbox, all, tell)
+	err := u.Store.RemoveChosen(ctx, mailbox, choose, func(i int) { done(chosen[i]) })
+	if errors.Is(err, mailstore.ErrNoMailbox) {
+		return nil
+	}
+	return err
 }
 
 // choose gives what is to be removed, with its size.
-func (u *User) choose(ctx context.Context, mailbox string) (chosen []Match, err error) {
-	err = u.Search(ctx, mailbox, func(m Match) error {
+func (u *User) choose(ctx context.Context, mailbox string, give func(Match) error) error {
+	return u.Search(ctx, mailbox, func(m Match) error {
 		path := m.Path
 		size, err := m.Bytes()
 		switch {
 		case m.Path != path: // it has other flags now
 		case err == nil:
 			m.bytes = size
-			chosen = append(chosen, m)
+			return give(m)
 		case !gone(err):
 			u.fail(mailbox, err)
 		}
 		return nil
 	})
-	return chosen, err
 }
 
 // Removals gives messages as maildir.Store removes them: only by the names by which they

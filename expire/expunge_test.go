@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"dovetail/expire"
 	"dovetail/expire/query"
 	"dovetail/internal/fsx"
@@ -47,6 +49,26 @@ func (w *watchedFS) Lstat(name string) (fs.FileInfo, error) {
 		}
 	}
 	return w.OS.Lstat(name)
+}
+
+func (w *watchedFS) OpenDir(name string) (fsx.Dir, error) {
+	dir, err := w.OS.OpenDir(name)
+	return watchedDir{dir, w}, err
+}
+
+type watchedDir struct {
+	fsx.Dir
+	fs *watchedFS
+}
+
+func (d watchedDir) Lstat(name string, st *unix.Stat_t) error {
+	d.fs.looks++
+	return d.Dir.Lstat(name, st)
+}
+
+func (d watchedDir) ReadStart(name string, buf []byte) (int, error) {
+	d.fs.opens++
+	return d.Dir.ReadStart(name, buf)
 }
 
 // home is the mail of a user, with INBOX only.

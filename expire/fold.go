@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"dovetail/maildir"
 )
 
 // fold puts text into the form in which it is compared (RFC 5051, i;unicode-casemap):
@@ -41,26 +43,31 @@ type needle []byte
 func newNeedle(text string) needle { return fold(nil, []byte(text)) }
 
 // in tells whether a text holds the needle.
-func (n needle) in(text string) bool {
-	return bytes.Contains(fold(make([]byte, 0, len(text)), []byte(text)), n)
+func (n needle) in(text string, b *scratch) bool {
+	b.raw = append(b.raw[:0], text...)
+	b.folded = fold(b.folded[:0], b.raw)
+	return bytes.Contains(b.folded, n)
 }
 
 // chunk is how much of a body is read at a time.
 const chunk = 64 << 10
 
-// scratch are buffers that the messages of a search share.
-type scratch struct{ raw, folded []byte }
+// scratch is what the messages of a search share: buffers, and what looks at files.
+type scratch struct {
+	viewer              *maildir.Viewer
+	raw, folded, chunks []byte
+}
 
 // inReader tells whether what r reads, which is UTF-8, holds the needle.
 func (n needle) inReader(r io.Reader, b *scratch) (bool, error) {
-	if b.raw == nil {
-		b.raw = make([]byte, chunk+utf8.UTFMax)
+	if b.chunks == nil {
+		b.chunks = make([]byte, chunk+utf8.UTFMax)
 	}
 	folded, kept := b.folded[:0], 0
 	defer func() { b.folded = folded }()
 	for {
-		got, err := r.Read(b.raw[kept:])
-		raw := b.raw[:kept+got]
+		got, err := r.Read(b.chunks[kept:])
+		raw := b.chunks[:kept+got]
 		whole := len(raw)
 		if err == nil {
 			whole -= cutRune(raw)
@@ -75,7 +82,7 @@ func (n needle) inReader(r io.Reader, b *scratch) (bool, error) {
 			}
 			return false, err
 		}
-		kept = copy(b.raw, raw[whole:])
+		kept = copy(b.chunks, raw[whole:])
 		if keep := len(n) - 1; len(folded) > keep {
 			folded = folded[:copy(folded, folded[len(folded)-keep:])]
 		}

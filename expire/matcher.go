@@ -192,11 +192,11 @@ func flagTest(n query.Flag) test {
 func (m *matcher) date(n query.Date) test {
 	if n.Clock == query.Sent {
 		return leaf(byHeader, func(s *subject) (bool, error) {
-			msg, err := s.message()
+			dates, err := s.fields("Date")
 			if err != nil {
 				return false, err
 			}
-			return n.Matches(SentAt(msg)), nil
+			return n.Matches(sentAt(dates)), nil
 		})
 	}
 	first := byInode

@@ -17,6 +17,10 @@ type User struct {
 	Stat  bool // each match has its Status
 	// Failed is told of a message that could not be looked at. It is passed over.
 	Failed func(mailbox string, err error)
+	// Act calls a function with the rights that the methods are called with, in a
+	// goroutine of its own; see fsx.Credentials.Do. Where it is set, large mailboxes
+	// are searched by several goroutines.
+	Act func(func() error) error
 }
 
 // Match is a message that a query matches.
@@ -51,28 +55,17 @@ func (u *User) Search(ctx context.Context, mailbox string, found func(Match) err
 	if err != nil {
 		return err
 	}
-	m := newMatcher(u.Query, scan, u.Store.Separator())
-	var buffers scratch
-	for f := range scan.Messages() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		s := &subject{Found: f, ctx: ctx, store: u.Store, last: uint32(scan.Len()), scratch: &buffers}
-		ok, err := m.matches(s, u.Stat)
-		err = errors.Join(err, s.close())
-		switch {
-		case err != nil && !gone(err):
-			u.fail(mailbox, err)
-		case err == nil && ok:
-			err = found(Match{Found: f, Mailbox: scan.Mailbox, MailboxID: scan.ID, Status: s.status})
-			if err != nil {
+	s := &searcher{user: u, scan: scan, matcher: newMatcher(u.Query, scan, u.Store.Separator())}
+	return s.run(ctx, func(all []finding) error {
+		for _, f := range all {
+			if f.err != nil {
+				u.fail(mailbox, f.err)
+			} else if err := found(f.Match); err != nil {
 				return err
 			}
-		case u.Query.OldestOnly:
-			return nil
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (u *User) fail(mailbox string, err error) {

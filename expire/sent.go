@@ -1,6 +1,7 @@
 package expire
 
 import (
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -8,18 +9,20 @@ import (
 	"dovetail/internal/message"
 )
 
-// SentAt gives the time of a message's Date field, and its zone's offset from UTC in
+// SentAt gives the time of a message's Date field, as sentAt does.
+func SentAt(m *message.Message) (at int64, offset int) { return sentAt(m.Header("Date")) }
+
+// sentAt gives the time of the first of the Date fields, and its zone's offset from UTC in
 // seconds. Without a field that can be read it is the beginning of 1970, as in Dovecot.
-func SentAt(m *message.Message) (at int64, offset int) {
-	value, ok := m.Get("Date")
-	if !ok {
-		return 0, 0
+func sentAt(dates iter.Seq[message.Field]) (at int64, offset int) {
+	for f := range dates {
+		at, offset, ok := parseDate(f.Value())
+		if !ok {
+			break
+		}
+		return at, offset
 	}
-	at, offset, ok = parseDate(value)
-	if !ok {
-		return 0, 0
-	}
-	return at, offset
+	return 0, 0
 }
 
 var months = [...]string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}

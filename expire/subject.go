@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -23,6 +24,9 @@ type subject struct {
 
 	scratch *scratch
 	status  *maildir.Status
+	start   []byte // of the file, where that is read
+	whole   bool   // start is all of it
+	header  string // at the start; "" where that has to be read otherwise
 	content *message.Message
 	file    io.Closer
 }
@@ -37,7 +41,7 @@ func (s *subject) close() error {
 
 func (s *subject) stat() (maildir.Status, error) {
 	if s.status == nil {
-		st, err := s.Stat()
+		st, err := s.scratch.viewer.Stat(s.Found)
 		if err != nil {
 			return st, err
 		}
@@ -52,11 +56,11 @@ func (s *subject) at(clock query.Clock) (time.Time, error) {
 	case query.FirstSeen:
 		return s.seen, nil
 	case query.Sent:
-		m, err := s.message()
+		dates, err := s.fields("Date")
 		if err != nil {
 			return time.Time{}, err
 		}
-		at, _ := SentAt(m)
+		at, _ := sentAt(dates)
 		return time.Unix(at, 0), nil
 	}
 	st, err := s.stat()
@@ -70,6 +74,10 @@ func (s *subject) message() (*message.Message, error) {
 	if s.content != nil {
 		return s.content, nil
 	}
+	if s.read(); s.whole && s.header != "" {
+		s.content = message.Parse(s.start)
+		return s.content, nil
+	}
 	e := s.Entry()
 	if _, ok := s.Size(); !ok {
 		st, err := s.stat()
@@ -81,6 +89,31 @@ func (s *subject) message() (*message.Message, error) {
 	var err error
 	s.content, s.file, err = s.store.Open(s.ctx, e)
 	return s.content, err
+}
+
+// read reads the start of the file, where that can be done. Who cannot use it opens the
+// message, and learns why.
+func (s *subject) read() {
+	if s.start != nil {
+		return
+	}
+	start, whole, err := s.scratch.viewer.Start(s.Found)
+	if err == nil {
+		s.start, s.whole = start, whole
+		s.header, _ = message.HeaderOf(start)
+	}
+}
+
+// fields gives the fields of the header that are called name, first to last.
+func (s *subject) fields(name string) (iter.Seq[message.Field], error) {
+	if s.read(); s.header != "" {
+		return message.FieldsOf(s.header, name), nil
+	}
+	m, err := s.message()
+	if err != nil {
+		return nil, err
+	}
+	return m.Header(name), nil
 }
 
 // vsize gives the size with line ends of two bytes, from the name where that tells it.
@@ -97,12 +130,12 @@ func (s *subject) vsize() (int64, error) {
 
 // hasHeader tells whether a field holds a text, in the form in which it is compared.
 func (s *subject) hasHeader(field string, text needle, form func(string) string) (bool, error) {
-	m, err := s.message()
+	fields, err := s.fields(field)
 	if err != nil {
 		return false, err
 	}
-	for f := range m.Header(field) {
-		if len(text) == 0 || text.in(message.DecodeWords(form(f.Value()))) {
+	for f := range fields {
+		if len(text) == 0 || text.in(message.DecodeWords(form(f.Value())), s.scratch) {
 			return true, nil
 		}
 	}
@@ -119,12 +152,12 @@ func (s *subject) hasText(text needle, headers bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if headers && text.in(headerText(m.Fields())) {
+	if headers && text.in(headerText(m.Fields()), s.scratch) {
 		return true, nil
 	}
 	root := m.Structure().Root
 	for p := range root.All() {
-		if headers && p != root && text.in(headerText(p.Fields())) {
+		if headers && p != root && text.in(headerText(p.Fields()), s.scratch) {
 			return true, nil
 		}
 		if !hasContent(p) {

@@ -46,13 +46,14 @@ func (v *Survey) Run(ctx context.Context, scan *maildir.Scan, answer func(Answer
 	for i, q := range v.Questions {
 		a.matchers[i] = newMatcher(q.Query, scan, v.Store.Separator())
 	}
-	var buffers scratch
+	buffers := &scratch{viewer: scan.Viewer()}
+	defer buffers.viewer.Close() // nothing was written
 	i := 0
 	for f := range scan.Messages() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s := &subject{Found: f, ctx: ctx, store: v.Store, last: uint32(scan.Len()), scratch: &buffers}
+		s := &subject{Found: f, ctx: ctx, store: v.Store, last: uint32(scan.Len()), scratch: buffers}
 		if v.FirstSeen != nil {
 			s.seen = v.FirstSeen[i]
 		}

@@ -18,17 +18,31 @@ import (
 // renamed or removed in cur. dovecot-uidlist itself stays: Dovecot finds out alone
 // what is gone, by the modification time of the directory.
 func (s *Store) Edit(ctx context.Context, mailbox string, f func(mailstore.Editor) error) error {
-	e := &editor{store: s, changed: map[string]bool{}}
+	changed := map[string]bool{}
+	return s.edit(ctx, mailbox, changed, func(e *editor) error {
+		return errors.Join(f(e), s.syncDirs(changed))
+	})
+}
+
+// edit is Edit without making anything durable: it adds the directories that are to be
+// flushed to changed.
+func (s *Store) edit(ctx context.Context, mailbox string, changed map[string]bool, f func(*editor) error) error {
+	e := &editor{store: s, changed: changed}
 	if err := e.open(ctx, mailbox); err != nil {
 		return err
 	}
-	err := f(e)
-	for dir := range e.changed {
+	defer e.lock.release()
+	return f(e)
+}
+
+// syncDirs makes what was changed in directories durable.
+func (s *Store) syncDirs(changed map[string]bool) error {
+	var err error
+	for dir := range changed {
 		if syncErr := fsx.SyncDir(s.fs, dir); syncErr != nil {
 			err = errors.Join(err, mailerr.FromErrno(syncErr))
 		}
 	}
-	e.lock.release()
 	return err
 }
 

@@ -50,18 +50,23 @@ func parseFileName(name string) fileName {
 	if letters, ok := strings.CutPrefix(info, "2,"); ok {
 		f.letters, _, _ = strings.Cut(letters, ",")
 	}
-	for i, field := range strings.Split(base, ",") {
-		key, value, _ := strings.Cut(field, "=")
-		if i == 0 || key != "S" && key != "W" {
-			continue
+	_, rest, more := strings.Cut(base, ",")
+	for more {
+		var field string
+		field, rest, more = strings.Cut(rest, ",")
+		value, isSize := strings.CutPrefix(field, "S=")
+		if !isSize {
+			var isVirtual bool
+			if value, isVirtual = strings.CutPrefix(field, "W="); !isVirtual {
+				continue
+			}
 		}
 		n, err := strconv.ParseUint(value, 10, 63)
-		if err != nil {
-			continue
-		}
-		if key == "S" {
+		switch {
+		case err != nil:
+		case isSize:
 			f.size = int64(n)
-		} else {
+		default:
 			f.vsize = int64(n)
 		}
 	}

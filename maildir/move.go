@@ -43,8 +43,8 @@ func (s *Store) Move(ctx context.Context, from string, chosen []Removal, to Targ
 	if err := m.look(chosen); err != nil {
 		return err
 	}
-	for first := 0; first < len(chosen); first += removeAtOnce {
-		part := chosen[first:min(first+removeAtOnce, len(chosen))]
+	for first := 0; first < len(chosen); first += RemoveAtOnce {
+		part := chosen[first:min(first+RemoveAtOnce, len(chosen))]
 		if err := m.translate(ctx, part); err != nil {
 			return err
 		}

@@ -16,9 +16,10 @@ import (
 
 // Bounds of an expunge of many messages.
 const (
-	removeAtOnce = 4096 // with one lock, so that others come to their turn
-	countAtOnce  = 256  // in one line of maildirsize
-	checkEvery   = 64   // whether the lock is still ours: a removal by name is safe without it
+	// RemoveAtOnce is how many are removed with one lock, so that others come to their turn.
+	RemoveAtOnce = 4096
+	countAtOnce  = 256 // in one line of maildirsize
+	checkEvery   = 64  // whether the lock is still ours: a removal by name is safe without it
 )
 
 // Removal is a message to remove, as it was when it was chosen.
@@ -28,21 +29,42 @@ type Removal struct {
 	Check func() (bool, error) // whether it may go; nil: it may
 }
 
+// Remover removes messages of one mailbox, part by part.
+type Remover struct {
+	store   *Store
+	mailbox string
+	changed map[string]bool
+}
+
+// Remover makes one, which is to be closed.
+func (s *Store) Remover(mailbox string) *Remover {
+	return &Remover{store: s, mailbox: mailbox, changed: map[string]bool{}}
+}
+
 // Remove removes those messages that still have the names by which they were chosen,
 // and so the flags, and pass their check, where they have one. The others stay: somebody
 // has changed, moved or removed them since. Done is told of each that is gone now.
 // An error ends it; what is removed up to then stays so.
-func (s *Store) Remove(ctx context.Context, mailbox string, all []Removal, done func(i int)) error {
-	for from := 0; from < len(all); from += removeAtOnce {
-		part := all[from:min(from+removeAtOnce, len(all))]
-		err := s.Edit(ctx, mailbox, func(e mailstore.Editor) error {
-			return e.(*editor).remove(ctx, part, func(i int) { done(from + i) })
+func (r *Remover) Remove(ctx context.Context, all []Removal, done func(i int)) error {
+	for from := 0; from < len(all); from += RemoveAtOnce {
+		part := all[from:min(from+RemoveAtOnce, len(all))]
+		err := r.store.edit(ctx, r.mailbox, r.changed, func(e *editor) error {
+			return e.remove(ctx, part, func(i int) { done(from + i) })
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Close makes the removals durable.
+func (r *Remover) Close() error { return r.store.syncDirs(r.changed) }
+
+// Remove removes messages as a Remover does.
+func (s *Store) Remove(ctx context.Context, mailbox string, all []Removal, done func(i int)) error {
+	r := s.Remover(mailbox)
+	return errors.Join(r.Remove(ctx, all, done), r.Close())
 }
 
 // RemoveChosen is Remove of what choose gives, which is called while nobody else can

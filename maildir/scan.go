@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"dovetail/internal/mailerr"
@@ -28,6 +26,8 @@ type Scan struct {
 	keywords keywordTable
 	list     *listing
 	order    []spot
+	given    int                    // how many of them have a UID
+	dirs     [len(readParts)]string // each with a slash behind it
 }
 
 // spot is where a message's name is in a listing.
@@ -48,6 +48,8 @@ type Found struct {
 	Recent bool // no IMAP client has seen it, as far as names tell
 
 	name fileName
+	part uint8  // among readParts
+	file string // the end of Path
 	scan *Scan
 }
 
@@ -58,6 +60,9 @@ func (s *Store) Scan(ctx context.Context, mailbox string) (*Scan, error) {
 		return nil, err
 	}
 	sc := &Scan{Mailbox: r.folder.name, store: s, folder: r.folder}
+	for i, part := range readParts {
+		sc.dirs[i] = r.folder.dir + "/" + part + "/"
+	}
 	if sc.list, err = r.listing(); err != nil {
 		return nil, err
 	}
@@ -102,6 +107,10 @@ func (sc *Scan) sort() {
 		}
 		return compareArrival(l.names[a.part][a.index], l.names[b.part][b.index])
 	})
+	sc.given = len(sc.order)
+	for sc.given > 0 && sc.order[sc.given-1].uid == 0 {
+		sc.given--
+	}
 }
 
 // compareArrival orders names as Dovecot does before it gives UIDs: by the seconds and
@@ -143,25 +152,31 @@ func (sc *Scan) Letter(keyword string) (byte, bool) {
 // Messages gives the messages in their order.
 func (sc *Scan) Messages() iter.Seq[*Found] {
 	return func(yield func(*Found) bool) {
-		next := max(sc.list.head.nextUID, 1)
-		for i, p := range sc.order {
-			f := &Found{Seq: uint32(i + 1), UID: p.uid, Given: p.uid != 0, scan: sc}
-			if !f.Given {
-				f.UID = next
-				next++
-			}
-			f.set(readParts[p.part], sc.list.names[p.part][p.index])
-			if !yield(f) {
+		for i := range sc.order {
+			if !yield(sc.At(i)) {
 				return
 			}
 		}
 	}
 }
 
-func (f *Found) set(part, name string) {
-	f.Path = f.scan.folder.dir + "/" + part + "/" + name
-	f.name = parseFileName(name)
-	f.Recent = part == "new" || !f.Given
+// At gives the message with the number i+1.
+func (sc *Scan) At(i int) *Found {
+	p := sc.order[i]
+	f := &Found{Seq: uint32(i + 1), UID: p.uid, Given: p.uid != 0, scan: sc}
+	if !f.Given { // as are all behind it
+		f.UID = max(sc.list.head.nextUID, 1) + uint32(i-sc.given)
+	}
+	f.set(p.part, sc.list.names[p.part][p.index])
+	return f
+}
+
+func (f *Found) set(part uint8, name string) {
+	dir := f.scan.dirs[part]
+	f.Path = dir + name
+	f.part, f.file = part, f.Path[len(dir):]
+	f.name = parseFileName(f.file)
+	f.Recent = readParts[part] == "new" || !f.Given
 }
 
 // Has tells whether the message has the flag of a letter: of a keyword (Scan.Letter),
@@ -211,33 +226,13 @@ type Status struct {
 	Size     int64
 }
 
-// errIrregular says that something in a mailbox is no message.
-var errIrregular = errors.New("not a regular file")
-
 // Stat looks at the message's file. When the file has got another name since it was
 // read, the message has that name from now on, with its flags; ErrNoMessage when it
 // is gone.
 func (f *Found) Stat() (Status, error) {
-	for range maxTries {
-		info, err := f.scan.store.fs.Lstat(f.Path)
-		if err == nil && !info.Mode().IsRegular() {
-			err = errIrregular
-		}
-		if err == nil {
-			st := Status{Received: info.ModTime(), Size: info.Size()}
-			if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-				st.Saved = time.Unix(sys.Ctim.Unix())
-			}
-			return st, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return Status{}, mailerr.FromErrno(fmt.Errorf("looking at %s: %w", f.Path, err))
-		}
-		if err := f.renew(); err != nil {
-			return Status{}, err
-		}
-	}
-	return Status{}, fmt.Errorf("%s is renamed all the time", f.Path)
+	v := f.scan.Viewer()
+	st, err := v.Stat(f)
+	return st, errors.Join(err, v.Close())
 }
 
 // renew finds the name that the message has now.
@@ -249,9 +244,11 @@ func (f *Found) renew() error {
 	if path == "" {
 		return fmt.Errorf("%w: %s", mailstore.ErrNoMessage, f.Path)
 	}
-	rest := strings.TrimPrefix(path, f.scan.folder.dir+"/")
-	part, name, _ := strings.Cut(rest, "/")
-	f.set(part, name)
+	for i, dir := range f.scan.dirs {
+		if name, ok := strings.CutPrefix(path, dir); ok {
+			f.set(uint8(i), name)
+		}
+	}
 	return nil
 }
 

@@ -161,7 +161,7 @@ func (l *uidList) parseRecord(line string) (base string, r uidRecord, ok bool) {
 		}
 		r.parseExtensions(extensions)
 	}
-	base = parseFileName(name).base
+	base, _, _ = strings.Cut(name, ":")
 	return base, r, base != "" && !strings.Contains(base, "/")
 }
 

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -30,11 +32,13 @@ yet has no id ("-"); its messages have the UIDs that Dovecot will give them. Wit
 			if err != nil {
 				return err
 			}
-			out := &matchOutput{w: cmd.OutOrStdout(), format: o.format, users: s.many()}
+			buffer := bufio.NewWriter(cmd.OutOrStdout())
+			out := &matchOutput{w: buffer, format: o.format, users: s.many()}
 			s.stat = o.format == "json"
 			s.mailbox = func(ctx context.Context, u *expire.User, user, mailbox string) error {
 				n := 0
 				err := u.Search(ctx, mailbox, func(m expire.Match) error { n++; return out.found(user, &m) })
+				err = errors.Join(err, buffer.Flush())
 				if o.verbose && n > 0 {
 					s.say("user %s: mailbox %s: %d messages", user, mailbox, n)
 				}

@@ -267,6 +267,7 @@ func (s *sweep) user(ctx context.Context, name string) error {
 	}
 	mail := &expire.User{Store: store, Query: s.query, Stat: s.stat}
 	mail.Failed = func(mailbox string, err error) { s.note(fmt.Errorf("user %s: mailbox %s: %w", u.Name, mailbox, err)) }
+	mail.Act = rights.Do
 	return rights.Do(func() error { return s.mailboxes(ctx, mail, u.Name) })
 }
 

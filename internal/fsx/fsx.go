@@ -34,6 +34,7 @@ type File interface {
 // FS is the part of package os that a mail store needs, with the same meaning and errors.
 type FS interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	OpenDir(name string) (Dir, error)
 	Mkdir(name string, perm fs.FileMode) error
 	Rename(oldname, newname string) error
 	Link(oldname, newname string) error

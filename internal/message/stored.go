@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"strings"
 )
 
 // readWhole is the size up to which a stored message is read at once: one call
@@ -53,6 +55,34 @@ func readHead(r io.ReaderAt, size int64) ([]byte, error) {
 		}
 		if int64(len(head)) == min(size, MaxHeader+1) || headerLen(head) < len(head) {
 			return head, nil
+		}
+	}
+}
+
+// HeaderOf gives the header at the beginning of a stored message, for FieldsOf. It is not
+// ok where Read is needed: start holds no end of it, it does not begin with a field, or has
+// CRLF line ends.
+func HeaderOf(start []byte) (header string, ok bool) {
+	line, _, _ := bytes.Cut(start, []byte{'\n'})
+	n := headerLen(start)
+	if len(line) == 0 || line[len(line)-1] == '\r' || !bytes.HasSuffix(start[:n], []byte("\n\n")) || parseField(string(line)).Name == "" {
+		return "", false
+	}
+	return string(start[:n]), true
+}
+
+// FieldsOf gives the fields of a header that are called name (in any case), first to last.
+// It makes fields of no others, as Message.Header does.
+func FieldsOf(header, name string) iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		for len(header) > 0 && header[0] != '\n' {
+			n := fieldLen(header)
+			if i := strings.IndexByte(header[:n], ':'); i >= 0 && strings.EqualFold(strings.TrimRight(header[:i], " \t"), name) {
+				if f := parseField(header[:n]); f.Name != "" && !yield(f) {
+					return
+				}
+			}
+			header = header[n:]
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"dovetail/internal/fsx"
 )
 
@@ -53,6 +55,18 @@ func (f *Faulty) OpenFile(name string, flag int, perm fs.FileMode) (fsx.File, er
 		return nil, err
 	}
 	return &faultyFile{file, f}, nil
+}
+
+// OpenDir fails or opens; the directory's calls count as well.
+func (f *Faulty) OpenDir(name string) (fsx.Dir, error) {
+	if err := f.fault("open", name); err != nil {
+		return nil, err
+	}
+	dir, err := f.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyDir{dir, f}, nil
 }
 
 // Mkdir fails or makes.
@@ -125,6 +139,25 @@ func (f *Faulty) Chtimes(name string, atime, mtime time.Time) error {
 		return err
 	}
 	return f.FS.Chtimes(name, atime, mtime)
+}
+
+type faultyDir struct {
+	fsx.Dir
+	fs *Faulty
+}
+
+func (d *faultyDir) Lstat(name string, st *unix.Stat_t) error {
+	if err := d.fs.fault("lstat", name); err != nil {
+		return err
+	}
+	return d.Dir.Lstat(name, st)
+}
+
+func (d *faultyDir) ReadStart(name string, buf []byte) (int, error) {
+	if err := d.fs.fault("read", name); err != nil {
+		return 0, err
+	}
+	return d.Dir.ReadStart(name, buf)
 }
 
 type faultyFile struct {
