@@ -128,3 +128,24 @@ func TestMeasureBuiltin(t *testing.T) {
 		}
 	}
 }
+
+// All programs find and leave the same messages, and each has its row.
+func TestMeasureSearch(t *testing.T) {
+	peer.Need(t, peer.Root, peer.Dovecot23)
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", dir, "../cmd/dovetail").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var out bytes.Buffer
+	err := withBench(func(b *benchT) error {
+		return measureSearch(context.Background(), b, &out, options{program: dir + "/dovetail-lmtpd", messages: []int{300, 600}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{"flags and age  ", "flags and age, warm index  ", "SUBJECT  ", "BODY  ", "find -delete, dovetail/find  ", "expunge: 600 messages"} {
+		if !strings.Contains(out.String(), row) {
+			t.Errorf("no row %q in\n%s", row, &out)
+		}
+	}
+}

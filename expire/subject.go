@@ -106,7 +106,7 @@ func (s *subject) read() {
 
 // fields gives the fields of the header that are called name, first to last.
 func (s *subject) fields(name string) (iter.Seq[message.Field], error) {
-	if s.read(); s.header != "" {
+	if s.read(); s.header != "" && name != "" {
 		return message.FieldsOf(s.header, name), nil
 	}
 	m, err := s.message()

@@ -72,7 +72,7 @@ func HeaderOf(start []byte) (header string, ok bool) {
 }
 
 // FieldsOf gives the fields of a header that are called name (in any case), first to last.
-// It makes fields of no others, as Message.Header does.
+// It makes fields of no others. Name is not empty.
 func FieldsOf(header, name string) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
 		for len(header) > 0 && header[0] != '\n' {

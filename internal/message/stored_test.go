@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,5 +60,41 @@ func TestReadLeavesTheBody(t *testing.T) {
 func TestReadShort(t *testing.T) {
 	if _, err := Read(strings.NewReader("A: b\n"), 100, 0); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a file that is cut: %v", err)
+	}
+}
+
+// A header that was read alone has the fields of the message.
+func TestHeaderOf(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Subject: a\nsubject : b\n c\nSubject\nSubjects: x\n X: y\n\nSubject: body\n": true,
+		"A: b\n\n":                   true,
+		"A: b\n: x\nSubject: c\n\nd": true,
+		"A: b\n":                     false, // where is its end?
+		"A: b\r\n\r\nc\r\n":          false,
+		"no field\nSubject: a\n\n":   false,
+		"\nSubject: body\n":          false,
+		"":                           false,
+		"\x1f\x8b: x\n\n":            true,
+	} {
+		header, ok := HeaderOf([]byte(text))
+		if ok != want {
+			t.Errorf("%q: ok is %v", text, ok)
+		}
+		if !ok {
+			continue
+		}
+		m := Parse([]byte(text))
+		for _, name := range []string{"SUBJECT", "A", "X", "Subject "} {
+			var got, all []Field
+			for f := range FieldsOf(header, name) {
+				got = append(got, f)
+			}
+			for f := range m.Header(name) {
+				all = append(all, f)
+			}
+			if !slices.Equal(got, all) {
+				t.Errorf("%q: %s is %v, want %v", text, name, got, all)
+			}
+		}
 	}
 }
