@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"dovetail/expire"
 	"dovetail/expire/query"
 	"dovetail/internal/fsx"
+	"dovetail/internal/fsx/fsxtest"
 	"dovetail/maildir"
 )
 
@@ -51,25 +50,7 @@ func (w *watchedFS) Lstat(name string) (fs.FileInfo, error) {
 	return w.OS.Lstat(name)
 }
 
-func (w *watchedFS) OpenDir(name string) (fsx.Dir, error) {
-	dir, err := w.OS.OpenDir(name)
-	return watchedDir{dir, w}, err
-}
-
-type watchedDir struct {
-	fsx.Dir
-	fs *watchedFS
-}
-
-func (d watchedDir) Lstat(name string, st *unix.Stat_t) error {
-	d.fs.looks++
-	return d.Dir.Lstat(name, st)
-}
-
-func (d watchedDir) ReadStart(name string, buf []byte) (int, error) {
-	d.fs.opens++
-	return d.Dir.ReadStart(name, buf)
-}
+func (w *watchedFS) OpenDir(name string) (fsx.Dir, error) { return fsxtest.DirOf(w, name), nil }
 
 // home is the mail of a user, with INBOX only.
 type home struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -91,7 +92,7 @@ func (v *Viewer) look(f *Found, do func(fsx.Dir) error) error {
 
 func (v *Viewer) dir(part uint8) (fsx.Dir, error) {
 	if v.dirs[part] == nil {
-		dir, err := v.scan.store.fs.OpenDir(v.scan.dirs[part])
+		dir, err := v.scan.store.fs.OpenDir(strings.TrimSuffix(v.scan.dirs[part], "/"))
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"dovetail/expire/policy"
 	"dovetail/expire/query"
 	"dovetail/internal/fsx"
+	"dovetail/internal/fsx/fsxtest"
 	"dovetail/maildir"
 )
 
@@ -38,6 +39,10 @@ func (w *watchedFS) OpenFile(name string, flag int, perm fs.FileMode) (fsx.File,
 	}
 	w.opens[name]++
 	return w.OS.OpenFile(name, flag, perm)
+}
+
+func (w *watchedFS) OpenDir(name string) (fsx.Dir, error) {
+	return fsxtest.DirOf(w, name), nil
 }
 
 func (w *watchedFS) ReadDir(name string) ([]fs.DirEntry, error) {
