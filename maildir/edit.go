@@ -31,8 +31,9 @@ func (s *Store) edit(ctx context.Context, mailbox string, changed map[string]boo
 	if err := e.open(ctx, mailbox); err != nil {
 		return err
 	}
-	defer e.lock.release()
-	return f(e)
+	err := f(e)
+	e.lock.release()
+	return err
 }
 
 // syncDirs makes what was changed in directories durable.
