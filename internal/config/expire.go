@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"dovetail/expire/archive"
 	"dovetail/expire/policy"
 	"dovetail/expire/query"
 )
@@ -197,13 +198,7 @@ func checkMailbox(s string) error {
 	return nil
 }
 
-func checkArchive(s string) error {
-	kind, path, _ := strings.Cut(s, ":")
-	if kind != "mbox" && kind != "maildir" {
-		return fmt.Errorf("%q: expected mbox:PATH or maildir:PATH", s)
-	}
-	return checkHomePath(path)
-}
+func checkArchive(s string) error { _, err := archive.Parse(s); return err }
 
 // parseAmount reads a number of messages or a size.
 func parseAmount(s string) (l policy.Limit, err error) {

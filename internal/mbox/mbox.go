@@ -1,5 +1,5 @@
 // Package mbox reads mail folders of one file (RFC 4155): which bytes are whose
-// message, to the byte, and what is wrong where.
+// message, to the byte, and what is wrong where. And it writes messages for them.
 //
 // # Format
 //

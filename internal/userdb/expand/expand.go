@@ -30,6 +30,9 @@ type Vars struct {
 	Hostname string
 	LocalIP  string
 	RemoteIP string
+
+	Mailbox string // see ParseForMessage
+	Year    int
 }
 
 // Template is a parsed setting value; it never changes and may be shared.
@@ -47,6 +50,21 @@ type part struct {
 
 // Parse reads a setting value.
 func Parse(s string) (*Template, error) {
+	t, err := ParseForMessage(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"mailbox", "year"} {
+		if t.Uses(name) {
+			return nil, fmt.Errorf("%q: unknown variable %q", s, name)
+		}
+	}
+	return t, nil
+}
+
+// ParseForMessage is Parse for what stands for one stored message: there are the
+// variables mailbox and year, too.
+func ParseForMessage(s string) (*Template, error) {
 	t := &Template{source: s}
 	for rest := s; rest != ""; {
 		i := strings.IndexByte(rest, '%')
@@ -181,6 +199,10 @@ func variable(name string) (string, func(*Vars) string) {
 		return "rip", func(v *Vars) string { return v.RemoteIP }
 	case "hostname":
 		return name, func(v *Vars) string { return v.Hostname }
+	case "mailbox":
+		return name, func(v *Vars) string { return v.Mailbox }
+	case "year":
+		return name, func(v *Vars) string { return strconv.Itoa(v.Year) }
 	case "pid":
 		return name, func(*Vars) string { return strconv.Itoa(os.Getpid()) }
 	case "%":

@@ -1,0 +1,352 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"dovetail/internal/fsx"
+	"dovetail/internal/mailerr"
+	"dovetail/internal/mbox"
+	"dovetail/internal/message"
+)
+
+// mboxKeeper keeps messages in an mbox file.
+type mboxKeeper struct {
+	o     *Options
+	path  string
+	text  bytes.Buffer // of the batch
+	batch []record     // with their begins in text
+	index *index       // as it was at the last flush; its file is closed
+}
+
+func (k *mboxKeeper) add(_ context.Context, m *item) error {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n", m.base)
+	if _, err := io.Copy(h, m.message.Open()); err != nil {
+		return err
+	}
+	r := record{begin: int64(k.text.Len())}
+	copy(r.id[:], h.Sum(nil))
+	clean, err := withLF(m.message)
+	if err != nil {
+		return err
+	}
+	sender, _ := clean.Get("Return-Path")
+	if err := mbox.Write(&k.text, clean, strings.Trim(sender, "<> \t"), m.received, m.flags); err != nil {
+		return err
+	}
+	r.length = int64(k.text.Len()) - r.begin
+	if r.sum, err = sumOf(bytes.NewReader(k.text.Bytes()[r.begin:])); err != nil {
+		return err
+	}
+	k.batch = append(k.batch, r)
+	return nil
+}
+
+// withLF gives a message with LF line ends.
+func withLF(m *message.Message) (*message.Message, error) {
+	var text bytes.Buffer
+	w := message.NewLFWriter(&text)
+	_, err := io.Copy(w, m.Open())
+	err = errors.Join(err, w.Flush())
+	return message.Parse(text.Bytes()), err
+}
+
+func (k *mboxKeeper) waiting() (int, int) { return k.text.Len(), 0 }
+
+func (k *mboxKeeper) close() error {
+	k.text, k.batch = bytes.Buffer{}, nil
+	return nil
+}
+
+func (k *mboxKeeper) flush(ctx context.Context) (err error) {
+	if len(k.batch) == 0 {
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			err = mailerr.FromErrno(fmt.Errorf("writing %d messages to %s: %w", len(k.batch), k.path, err))
+		}
+	}()
+	if err := makeDirs(k.o.FS, filepath.Dir(k.path)); err != nil {
+		return err
+	}
+	unlock, err := k.lock(ctx)
+	if err != nil {
+		return err
+	}
+	err = k.flushLocked(ctx)
+	if unlockErr := unlock(); unlockErr != nil { // it is void for others when this process has ended
+		k.o.warn(fmt.Errorf("giving back the lock: %w", unlockErr))
+	}
+	if err != nil {
+		return err
+	}
+	return k.close()
+}
+
+// flushLocked writes what the file does not have yet.
+func (k *mboxKeeper) flushLocked(ctx context.Context) error {
+	f, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.file.Close() // synced before
+	x, err := openIndex(k.o.FS, k.indexName(), k.index)
+	if err != nil {
+		return err
+	}
+	defer x.file.Close() // synced before
+	k.index = nil
+	if x.made || f.size == 0 {
+		if err := fsx.SyncDir(k.o.FS, filepath.Dir(k.path)); err != nil {
+			return err
+		}
+	}
+	if len(x.pending) > 0 {
+		if err := k.mend(f, x); err != nil {
+			return err
+		}
+	}
+	text, records, err := k.fresh(f, x)
+	if err != nil {
+		return err
+	}
+	if err := f.append(text, records, x); err != nil {
+		return err
+	}
+	if x.info, err = x.file.Stat(); err == nil {
+		k.index = x
+	}
+	return err
+}
+
+func (k *mboxKeeper) indexName() string {
+	dir, name := filepath.Split(k.path)
+	return dir + "." + name + ".dovetail"
+}
+
+// open opens and locks the file.
+func (k *mboxKeeper) open(ctx context.Context) (*mboxText, error) {
+	file, err := k.o.FS.OpenFile(k.path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	f := &mboxText{file: file}
+	if err := k.lockFile(ctx, file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a file")
+	}
+	if err == nil {
+		f.size = info.Size()
+		err = f.check()
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return f, nil
+}
+
+// fresh gives those of the batch that the file does not have, as text to append.
+func (k *mboxKeeper) fresh(f *mboxText, x *index) ([]byte, []record, error) {
+	var text []byte
+	var records []record
+	gap, err := f.gap()
+	if err != nil {
+		return nil, nil, err
+	}
+	text = append(text, gap...)
+	taken := map[digest]bool{}
+	for _, r := range k.batch {
+		there := taken[r.id]
+		if old, ok, err := x.find(r.id); err != nil {
+			return nil, nil, err
+		} else if ok && !there {
+			if there, err = f.holds(old); err != nil {
+				return nil, nil, err
+			}
+		}
+		taken[r.id] = true
+		if there {
+			continue
+		}
+		of := k.text.Bytes()[r.begin:r.end()]
+		r.begin = f.size + int64(len(text))
+		text = append(text, of...)
+		records = append(records, r)
+	}
+	return text, records, nil
+}
+
+// mend finds out what of the last batch, in the midst of which a process died, is in
+// the file, and cuts half a message off.
+func (k *mboxKeeper) mend(f *mboxText, x *index) error {
+	var kept []record
+	for _, r := range x.pending {
+		whole, err := f.holds(r)
+		if err != nil {
+			return err
+		}
+		if whole {
+			kept = append(kept, r)
+			continue
+		}
+		if r.begin >= f.size {
+			break
+		}
+		half, err := f.isBegin(r)
+		if err != nil {
+			return err
+		}
+		if !half {
+			k.o.warn(fmt.Errorf("%s: a message that was being written at byte %d was cut off by a crash, and another program has written there since", k.path, r.begin))
+			break
+		}
+		size := f.size
+		if err := f.cut(r.begin); err != nil {
+			return err
+		}
+		k.o.warn(fmt.Errorf("%s: half a message at its end, %d bytes that a crash has left, was cut off", k.path, size-r.begin))
+		break
+	}
+	if err := f.file.Sync(); err != nil {
+		return err
+	}
+	return x.cut(kept, f.size)
+}
+
+// makeDirs makes a directory and those above it that are missing, for the owner alone.
+func makeDirs(fsys fsx.FS, dir string) error {
+	err := fsys.Mkdir(dir, 0o700)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := makeDirs(fsys, filepath.Dir(dir)); err != nil {
+			return err
+		}
+		err = fsys.Mkdir(dir, 0o700)
+	}
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fsx.SyncDir(fsys, filepath.Dir(dir))
+}
+
+// mboxText is an open mbox file.
+type mboxText struct {
+	file fsx.File
+	size int64
+}
+
+// check tells whether it is an mbox file, or empty.
+func (f *mboxText) check() error {
+	begin := make([]byte, len(mbox.Begin))
+	n, err := f.file.ReadAt(begin, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if n > 0 && !strings.HasPrefix(mbox.Begin, string(begin[:n])) {
+		return mbox.ErrNoMbox
+	}
+	return nil
+}
+
+// gap gives what is missing of an empty line at the end.
+func (f *mboxText) gap() (string, error) {
+	if f.size == 0 {
+		return "", nil
+	}
+	last := make([]byte, min(2, f.size))
+	if _, err := f.file.ReadAt(last, f.size-int64(len(last))); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	switch {
+	case string(last) == "\n\n":
+		return "", nil
+	case last[len(last)-1] == '\n':
+		return "\n", nil
+	}
+	return "\n\n", nil
+}
+
+// holds tells whether a message is where its record says.
+func (f *mboxText) holds(r record) (bool, error) {
+	if r.end() > f.size {
+		return false, nil
+	}
+	sum, err := sumOf(io.NewSectionReader(f.file, r.begin, r.length))
+	return sum == r.sum, err
+}
+
+// isBegin tells whether the file ends with the begin of a message: with less than its
+// length, and one From_ line, since those in a message are quoted. Ours has a zone, which
+// no other program writes.
+func (f *mboxText) isBegin(r record) (bool, error) {
+	if f.size >= r.end() {
+		return false, nil
+	}
+	in := bufio.NewReader(io.NewSectionReader(f.file, r.begin, f.size-r.begin))
+	first, begin := true, true // of the text, of a line
+	for {
+		line, err := in.ReadSlice('\n')
+		isFrom := bytes.HasPrefix(line, []byte(mbox.Begin))
+		switch {
+		case first && err == nil && !(isFrom && bytes.HasSuffix(line, []byte(mbox.Zone+"\n"))),
+			first && !isFrom && !strings.HasPrefix(mbox.Begin, string(line)),
+			!first && begin && isFrom:
+			return false, nil
+		}
+		first, begin = false, err == nil
+		if errors.Is(err, io.EOF) {
+			return true, nil
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return false, err
+		}
+	}
+}
+
+// append writes messages that the index has before. After an error none of them is there,
+// as far as that can be.
+func (f *mboxText) append(text []byte, records []record, x *index) error {
+	before := f.size
+	if len(records) == 0 {
+		return f.file.Sync() // a process that was killed may not have done it
+	}
+	err := x.add(records, func() error {
+		if _, err := f.file.Write(text); err != nil {
+			return err
+		}
+		f.size += int64(len(text))
+		return f.file.Sync()
+	}, func() int64 { return f.size })
+	if err == nil {
+		return nil
+	}
+	if cutErr := f.cut(before); cutErr != nil {
+		return errors.Join(err, cutErr)
+	}
+	return errors.Join(err, x.cut(nil, before))
+}
+
+func (f *mboxText) cut(size int64) error {
+	if err := f.file.Truncate(size); err != nil {
+		return fmt.Errorf("cutting it off at byte %d: %w", size, err)
+	}
+	f.size = size
+	return nil
+}

@@ -1,0 +1,340 @@
+package archive_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"dovetail/internal/fsx"
+	"dovetail/internal/fsx/fsxtest"
+	"dovetail/internal/mailstore"
+)
+
+func TestMbox(t *testing.T) {
+	h := newHome(t)
+	h.put("INBOX", text("one"), received)
+	h.put("INBOX", text("two"), received, `\Seen`, `\Flagged`, "Work", "$Label1")
+	h.put("INBOX", "Return-Path: <a@example.net>\nStatus: RO\nX-Keywords: no\nSubject: three\n\nFrom here\n>From there\n\n\nend", received, `\Answered`, `\Draft`, `\Deleted`)
+	h.archive("mbox:~/a/b/%n.mbox", "INBOX")
+	three := `2025-03-09 08:07:06 ["\\Answered" "\\Deleted" "\\Draft"] "Return-Path: <a@example.net>\nSubject: three\n\nFrom here\n>From there\n\n\nend\n"`
+	h.want("a/b/anna.mbox", line("one"), line("two", "$Label1", "Work", `\Flagged`, `\Seen`), three)
+	raw, err := os.ReadFile(h.dir + "/a/b/anna.mbox")
+	if err != nil || !strings.Contains(string(raw), "\nFrom a@example.net Sun Mar  9 08:07:06 2025 +0000\n") {
+		t.Errorf("%v: %s", err, raw)
+	}
+	for name, want := range map[string]os.FileMode{"a": 0o700, "a/b": 0o700, "a/b/anna.mbox": 0o600, "a/b/.anna.mbox.dovetail": 0o600} {
+		if info, err := os.Stat(filepath.Join(h.dir, name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	if names, err := os.ReadDir(h.dir + "/a/b"); err != nil || len(names) != 2 {
+		t.Errorf("%v, %v: a lock was left", names, err)
+	}
+	// Again is once, and what is new comes behind it.
+	h.put("INBOX", text("four"), received)
+	h.archive("mbox:~/a/b/%n.mbox", "INBOX")
+	h.want("a/b/anna.mbox", line("one"), line("two", "$Label1", "Work", `\Flagged`, `\Seen`), three, line("four"))
+	if len(h.warnings) > 0 {
+		t.Error(h.warnings)
+	}
+}
+
+// Messages of different years and mailboxes go to files of their own; equal messages
+// under different names are two, one message in two mailboxes is one.
+func TestMboxPlaces(t *testing.T) {
+	h := newHome(t)
+	h.put("Lists/Go", text("one"), received)
+	h.put("Lists/Go", text("old"), received.AddDate(-1, 0, 0))
+	h.put("Lists/Go", text("one"), received)
+	h.archive("mbox:~/%{mailbox}-%{year}", "Lists/Go")
+	h.want("Lists.Go-2025", line("one"), line("one"))
+	h.want("Lists.Go-2024", strings.Replace(line("old"), "2025", "2024", 1))
+	if err := os.MkdirAll(h.dir+"/Maildir/.Copy/cur", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m := h.matches("Lists/Go")[0]
+	if err := os.Link(m.Path, h.dir+"/Maildir/.Copy/cur/"+filepath.Base(m.Path)+":2,S"); err != nil {
+		t.Fatal(err)
+	}
+	for _, mailbox := range []string{"Lists/Go", "Copy"} {
+		h.archive("mbox:~/all", mailbox)
+	}
+	if n := len(h.kept("all")); n != 3 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+// What is in the file by other hands stays, and a lost or wrong index loses no message.
+func TestMboxOfOthers(t *testing.T) {
+	other := "From b@example.net Sun Mar  9 08:07:06 2025\nSubject: other\n\nText of other"
+	for name, c := range map[string]struct {
+		change func(file, index string) error
+		want   []string // beside one and two
+	}{
+		"another message before": {func(file, index string) error { return os.WriteFile(file, []byte(other), 0o600) }, nil},
+		"index lost":             {func(_, index string) error { return os.Remove(index) }, []string{line("one")}},
+		"index broken":           {func(_, index string) error { return os.WriteFile(index, []byte("nonsense\n"), 0o600) }, []string{line("one")}},
+		"index of another file":  {func(file, _ string) error { return os.WriteFile(file, nil, 0o600) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHome(t)
+			h.put("INBOX", text("one"), received)
+			h.archive("mbox:~/a", "INBOX")
+			if err := c.change(h.dir+"/a", h.dir+"/.a.dovetail"); err != nil {
+				t.Fatal(err)
+			}
+			h.put("INBOX", text("two"), received)
+			h.archive("mbox:~/a", "INBOX")
+			want := append(c.want, line("one"), line("two"))
+			if name == "another message before" {
+				want = append([]string{line("other")}, want...)
+			}
+			h.want("a", want...)
+			h.archive("mbox:~/a", "INBOX")
+			h.want("a", want...)
+		})
+	}
+}
+
+func TestMboxRefused(t *testing.T) {
+	h := newHome(t)
+	h.put("INBOX", text("one"), received)
+	for name, make := range map[string]func(file string) error{
+		"not an mbox": func(file string) error { return os.WriteFile(file, []byte("precious"), 0o600) },
+		"a directory": func(file string) error { return os.Mkdir(file, 0o700) },
+		"a pipe":      func(file string) error { return unix.Mkfifo(file, 0o600) },
+		"in a file":   func(file string) error { return os.WriteFile(filepath.Dir(file), nil, 0o600) },
+	} {
+		dir := h.dir + "/" + name
+		if name != "in a file" {
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := make(dir + "/a"); err != nil {
+			t.Fatal(err)
+		}
+		a := h.open("mbox:~/"+name+"/a", fsx.OS{})
+		m := h.matches("INBOX")[0]
+		if err := a.Add(context.Background(), &m, opener(m)); err != nil {
+			t.Error(err)
+		}
+		err := a.Flush(context.Background())
+		if err == nil || !strings.Contains(err.Error(), dir+"/a") {
+			t.Errorf("%s: %v", name, err)
+		}
+		// After that nothing is taken for archived.
+		if again := a.Flush(context.Background()); again == nil {
+			t.Errorf("%s: no error the second time", name)
+		}
+		if err := a.Add(context.Background(), &m, opener(m)); err == nil {
+			t.Errorf("%s: added to a broken archive", name)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if text, err := os.ReadFile(h.dir + "/not an mbox/a"); err != nil || string(text) != "precious" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// A message that cannot be read is its own affair.
+func TestUnreadable(t *testing.T) {
+	h := newHome(t)
+	for _, subject := range []string{"one", "gone", "unreadable", "two"} {
+		h.put("INBOX", text(subject), received)
+	}
+	a := h.open("mbox:~/a", fsx.OS{})
+	denied := errors.New("denied")
+	for i, m := range h.matches("INBOX") {
+		open, want := opener(m), error(nil)
+		switch i {
+		case 1:
+			file, err := os.Open(m.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			open, want = func() (io.ReadCloser, error) { return file, nil }, mailstore.ErrNoMessage
+			if err := os.Remove(m.Path); err != nil {
+				t.Fatal(err)
+			}
+		case 2:
+			open, want = func() (io.ReadCloser, error) { return nil, denied }, denied
+		}
+		if err := a.Add(context.Background(), &m, open); !errors.Is(err, want) {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	if err := errors.Join(a.Flush(context.Background()), a.Close()); err != nil {
+		t.Error(err)
+	}
+	h.want("a", line("one"), line("two"))
+}
+
+// What waits for other programs' locks goes on when they are gone or void.
+func TestMboxLocked(t *testing.T) {
+	h := newHome(t)
+	h.put("INBOX", text("one"), received)
+	h.archive("mbox:~/a", "INBOX")
+	h.put("INBOX", text("two"), received)
+	file, err := os.OpenFile(h.dir+"/a", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &l); err != nil {
+		t.Fatal(err)
+	}
+	dot := h.dir + "/a.lock"
+	if err := os.WriteFile(dot, []byte("1:elsewhere.example.org"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	a := h.open("mbox:~/a", fsx.OS{})
+	m := h.matches("INBOX")[1]
+	if err := a.Add(ctx, &m, opener(m)); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a lock of another machine: %v", err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { os.Remove(dot) })
+	time.AfterFunc(150*time.Millisecond, func() { file.Close() })
+	h.archive("mbox:~/a", "INBOX")
+	h.want("a", line("one"), line("two"))
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dot, []byte("999999999:"+host), 0o600); err != nil { // nobody has that id
+		t.Fatal(err)
+	}
+	h.put("INBOX", text("three"), received)
+	h.archive("mbox:~/a", "INBOX")
+	h.want("a", line("one"), line("two"), line("three"))
+}
+
+// Half a message that a crash has left is cut off, wherever it was cut; the whole ones
+// before it stay, and what another program has written behind it does, too.
+func TestMboxHalf(t *testing.T) {
+	h := newHome(t)
+	h.put("INBOX", text("zero"), received)
+	h.archive("mbox:~/a", "INBOX")
+	before := size(t, h.dir+"/a")
+	indexBefore, err := os.ReadFile(h.dir + "/.a.dovetail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.put("INBOX", text("one"), received)
+	h.put("INBOX", text("two"), received)
+	h.archive("mbox:~/a", "INBOX")
+	whole, err := os.ReadFile(h.dir + "/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := os.ReadFile(h.dir + "/.a.dovetail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index = index[:strings.LastIndex(string(index), "= ")] // as it is before the messages are written
+	if len(index) <= len(indexBefore) {
+		t.Fatalf("%q", index)
+	}
+	foreign := "From b@example.net Sun Mar  9 08:07:06 2025\nSubject: other\n\nText of other\n\n"
+	for n := before; n <= int64(len(whole)); n++ {
+		for _, behind := range []string{"", "\n" + foreign} {
+			text := string(whole[:n]) + behind
+			if err := errors.Join(os.WriteFile(h.dir+"/a", []byte(text), 0o600), os.WriteFile(h.dir+"/.a.dovetail", index, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			h.warnings = nil
+			h.archive("mbox:~/a", "INBOX")
+			after, err := os.ReadFile(h.dir + "/a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Behind the last byte but one the other program's empty line completes the message.
+			half := n != before && n != int64(len(whole)) && !strings.HasSuffix(string(whole[:n]), "\n\nText of one\n\n")
+			if (len(h.warnings) > 0) != (half || behind != "" && n < int64(len(whole))-1) && n != int64(len(whole))-1 {
+				t.Errorf("cut at %d, foreign %v: told %q", n, behind != "", h.warnings)
+			}
+			if behind != "" {
+				if !strings.HasPrefix(string(after), text) {
+					t.Errorf("cut at %d: what another program wrote was changed", n)
+				}
+				continue
+			}
+			h.want("a", line("zero"), line("one"), line("two"))
+		}
+	}
+}
+
+func size(t *testing.T, name string) int64 {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// Whichever call fails: an archive that said yes has all messages, one that said no can
+// be used again, and each is in it once then.
+func TestMboxFaults(t *testing.T) {
+	testFaults(t, "mbox:~/new/a", func(h *home) []string { return h.kept("new/a") })
+}
+
+func testFaults(t *testing.T, place string, kept func(h *home) []string) {
+	for _, sticky := range []bool{false, true} {
+		succeeded := 0
+		for n := 1; ; n++ {
+			h := newHome(t)
+			faulty := &fsxtest.Faulty{FS: fsx.OS{}, FailAt: n, Sticky: sticky, Err: syscall.ENOSPC}
+			h.put("INBOX", text("one"), received)
+			h.put("INBOX", text("two"), received, `\Seen`, "Work")
+			err := h.try(place, "INBOX", faulty)
+			if sticky { // the process has ended, and with it its lock
+				for _, lock := range []string{"/new/a.lock", "/new/a/dovecot-uidlist.lock"} {
+					_ = os.Remove(h.dir + lock)
+				}
+			}
+			if err == nil {
+				succeeded++
+				if got := kept(h); len(got) != 2 {
+					t.Errorf("call %d failed, and it said yes: %q", n, got)
+				}
+			}
+			h.put("INBOX", text("three"), received)
+			h.archive(place, "INBOX")
+			got := kept(h)
+			want := []string{line("one"), line("two", "Work", `\Seen`), line("three")}
+			for _, w := range want {
+				i := 0
+				for _, g := range got {
+					if g == w {
+						i++
+					}
+				}
+				if i != 1 {
+					t.Errorf("call %d, sticky %v (%v): %d times %s", n, sticky, err, i, w)
+				}
+			}
+			if faulty.Calls() < n || t.Failed() {
+				break
+			}
+		}
+		if succeeded == 0 {
+			t.Error("never succeeded")
+		}
+	}
+}
