@@ -78,17 +78,8 @@ func TestCronLines(t *testing.T) {
 	s := withDovecot(t, d, users, siteLocation)
 	s.extra["mail"] = "separator = \"/\"\nquota_rule = [\"*:storage=1G\"]"
 	s.write()
-	const hour = time.Hour
-	var kinds []aged
-	for _, mailbox := range []string{"INBOX", "Lists", "Trash", "Trash/Junk"} {
-		for _, flags := range []string{"", "S", "F", "FS"} {
-			for _, age := range []time.Duration{hour, 3 * hour, 3 * 24 * hour, 8 * 24 * hour, 57 * 24 * hour} {
-				kinds = append(kinds, aged{mailbox, flags, age})
-			}
-		}
-	}
 	for _, u := range users {
-		s.put(u, ".Maildir", kinds)
+		s.put(u, ".Maildir", ofAllKinds())
 	}
 	before := len(s.left("user1", ".Maildir"))
 	d.Doveadm("quota", "recalc", "-u", "user2")
