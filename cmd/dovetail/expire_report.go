@@ -1,0 +1,32 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"dovetail/expire/policy"
+	"dovetail/expire/report"
+)
+
+// writeReport writes the report as a page. Who reads the file has the old page or the
+// new one. A new file is for its owner alone, since it tells of people's mail.
+func writeReport(file string, r *policy.Report) error {
+	mode := os.FileMode(0o600)
+	if info, err := os.Stat(file); err == nil {
+		mode = info.Mode().Perm()
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	err = errors.Join(report.Write(f, r), f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing the report: %w", err), os.Remove(f.Name()))
+	}
+	return nil
+}
