@@ -103,7 +103,7 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 	s.work = e.user
 	e.report.Started, e.report.DryRun = now, o.dryRun
 	err = s.run(cmd.Context())
-	return errors.Join(err, e.end(cmd))
+	return errors.Join(err, e.end(cmd), e.page())
 }
 
 // stamps opens the first-seen stamps, if a rule needs them.

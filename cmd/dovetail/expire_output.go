@@ -42,11 +42,6 @@ func (e *expirer) end(cmd *cobra.Command) error {
 	if err := e.resume.save(); err != nil {
 		return err
 	}
-	if e.options.report != "" {
-		if err := writeReport(e.options.report, r); err != nil {
-			return err
-		}
-	}
 	if e.options.format == "json" {
 		enc := json.NewEncoder(cmd.OutOrStdout())
 		enc.SetEscapeHTML(false)

@@ -10,9 +10,17 @@ import (
 	"dovetail/expire/report"
 )
 
-// writeReport writes the report as a page. Who reads the file has the old page or the
+// page writes the page that was asked for.
+func (e *expirer) page() error {
+	if e.options.report == "" {
+		return nil
+	}
+	return writePage(e.options.report, &e.report)
+}
+
+// writePage writes the report as a page. Who reads the file has the old page or the
 // new one. A new file is for its owner alone, since it tells of people's mail.
-func writeReport(file string, r *policy.Report) error {
+func writePage(file string, r *policy.Report) error {
 	mode := os.FileMode(0o600)
 	if info, err := os.Stat(file); err == nil {
 		mode = info.Mode().Perm()
