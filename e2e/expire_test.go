@@ -81,6 +81,12 @@ name = "old"
 mailboxes = "*"
 query = "not MAILBOX Old/Lists not FLAGGED not SINCE 8w"
 [[expire]]
+name = "kept"
+mailboxes = '\Trash'
+query = "FLAGGED SEEN NOT SINCE 1w"
+action = "archive"
+archive = "mbox:~/old/%{mailbox}"
+[[expire]]
 name = "junk"
 mailboxes = "Trash/Junk"
 query = "( SEEN not SINCE 2h ) OR ( not SINCE 2d )"
@@ -89,7 +95,7 @@ query = "( SEEN not SINCE 2h ) OR ( not SINCE 2d )"
 		s.put(u, ".Maildir", ofAllKinds())
 	}
 	sees := func(user string) []string {
-		out := d.Doveadm("-f", "tab", "fetch", "-u", user, "mailbox uid flags date.received size.physical", "all")
+		out := d.Doveadm("-f", "tab", "fetch", "-u", user, "mailbox uid flags size.physical", "all")
 		lines := strings.Split(strings.NewReplacer(" \\Recent", "", "\\Recent", "").Replace(out), "\n") // who has seen what does not count
 		slices.Sort(lines)
 		return lines
@@ -105,6 +111,7 @@ query = "( SEEN not SINCE 2h ) OR ( not SINCE 2d )"
 		"move -u user1 Old/Lists mailbox Lists UNSEEN NOT FLAGGED NOT SINCE 1w",
 		"expunge -u user1 mailbox * SEEN not FLAGGED not SINCE 1w",
 		"expunge -u user1 mailbox * not mailbox Old/Lists not FLAGGED not SINCE 8w",
+		"expunge -u user1 mailbox Trash FLAGGED SEEN NOT SINCE 1w",
 		"expunge -u user1 mailbox Trash/Junk SEEN not SINCE 2h",
 		"expunge -u user1 mailbox Trash/Junk not SINCE 2d",
 	} {
@@ -122,11 +129,18 @@ query = "( SEEN not SINCE 2h ) OR ( not SINCE 2d )"
 	if lines := strings.Count(string(text), "\n"); err != nil || lines < 4 {
 		t.Errorf("maildirsize was not kept, but made anew: %v\n%s", err, text)
 	}
+	if moved := d.Doveadm("search", "-u", "user2", "mailbox", "Old/Lists", "NOT", "SINCE", "1w"); strings.Count(moved, "\n") != 2 {
+		t.Errorf("with their dates were moved\n%s", moved)
+	}
 	if folders := d.Doveadm("mailbox", "list", "-s", "-u", "user2"); !strings.Contains(folders, "Old/Lists") {
 		t.Errorf("subscribed to %q", folders)
 	}
 	if again := s.expire("user2"); !slices.Equal(sees("user2"), got) {
 		t.Errorf("a second run went on: %+v", again)
+	}
+	s.run("import", "mbox", filepath.Join(s.home("user2"), "old/Trash"), "-u", "user2", "-m", "Back")
+	if back := d.Doveadm("-f", "tab", "fetch", "-u", "user2", "flags size.physical", "mailbox", "Back", "FLAGGED", "SEEN", "NOT", "SINCE", "1w"); strings.Count(back, "\t14") != 2 {
+		t.Errorf("out of the archive came\n%s", back)
 	}
 	if err := client.Noop().Wait(); err != nil {
 		t.Errorf("the client that had INBOX open: %v", err)

@@ -9,11 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"dovetail/cmd/internal/setup"
+	"dovetail/expire/archive"
 	"dovetail/expire/policy"
 	"dovetail/expire/query"
 	"dovetail/internal/cli"
 	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
+	"dovetail/internal/userdb"
+	"dovetail/internal/userdb/expand"
 )
 
 // expireOptions are the flags of `expire`.
@@ -126,7 +129,9 @@ func (e *expirer) user(ctx context.Context, name string) error {
 		e.resume.done(name)
 		return err
 	}
-	plan, err := e.planner.Plan(ctx, &policy.User{Name: u.Name, Home: u.Home, Store: store, Rights: rights})
+	mail := &policy.User{Name: u.Name, Home: u.Home, Store: store, Rights: rights}
+	mail.Archive = func(place string) (policy.Archive, error) { return e.archive(u, store.Separator(), place) }
+	plan, err := e.planner.Plan(ctx, mail)
 	var report policy.UserReport
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -149,4 +154,18 @@ func (e *expirer) user(ctx context.Context, name string) error {
 		e.resume.done(name)
 	}
 	return err
+}
+
+// archive opens an archive of a user's.
+func (e *expirer) archive(u *userdb.User, separator, place string) (policy.Archive, error) {
+	p, err := archive.Parse(place)
+	if err != nil {
+		return nil, err
+	}
+	c := e.sweep.config
+	return archive.Open(archive.Options{
+		Place: p, Separator: separator, Prefix: c.Mail.Prefix, LockTimeout: c.Mail.MaxLockTimeout,
+		Vars: expand.Vars{User: u.Name, Home: u.Home, UID: u.UID, GID: u.GID, Hostname: c.Hostname},
+		Warn: func(err error) { e.sweep.say("warning: user %s: %v", u.Name, err) },
+	})
 }

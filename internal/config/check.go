@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"dovetail/expire/archive"
 	"dovetail/internal/userdb/expand"
 	"dovetail/maildir"
 )
@@ -46,7 +47,7 @@ var checks = map[string]func(string) error{
 	"homepath":   checkHomePath,
 	"state":      checkState,
 	"mailbox":    checkMailbox,
-	"archive":    checkArchive,
+	"archive":    func(s string) error { _, err := archive.Parse(s); return err },
 	"amount":     checkAmount,
 	"homefile":   checkHomeFile,
 }

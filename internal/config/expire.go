@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"dovetail/expire/archive"
 	"dovetail/expire/policy"
 	"dovetail/expire/query"
 )
@@ -24,7 +23,7 @@ type Expire struct {
 	Clock       string   `toml:"clock" oneof:"received sent saved first-seen"` // by which BEFORE, ON, SINCE, OLDER, YOUNGER and the oldest are told
 	Action      string   `toml:"action" oneof:"delete move archive"`           // what becomes of the messages
 	Folder      string   `toml:"folder"`                                       // action move: the mailbox where they go; made where it is missing
-	Archive     string   `toml:"archive" check:"archive"`                      // action archive: mbox:PATH or maildir:PATH, with ~/ and variables
+	Archive     string   `toml:"archive" check:"archive"`                      // action archive: mbox:PATH or maildir:PATH, with ~/, the variables of mail_location, %{mailbox} and %{year}
 	KeepAtLeast string   `toml:"keep_at_least" check:"amount"`                 // that much stays in each mailbox: a number of messages ("500") or a size ("2G")
 	KeepAtMost  string   `toml:"keep_at_most" check:"amount"`                  // only so much goes, the oldest first, that no more than this is left
 	OptOut      string   `toml:"opt_out" check:"homefile"`                     // a file in the home of users whom the rule leaves alone; empty: it leaves nobody alone
@@ -197,8 +196,6 @@ func checkMailbox(s string) error {
 	}
 	return nil
 }
-
-func checkArchive(s string) error { _, err := archive.Parse(s); return err }
 
 // parseAmount reads a number of messages or a size.
 func parseAmount(s string) (l policy.Limit, err error) {
