@@ -162,3 +162,22 @@ func (h *home) want(name string, want ...string) {
 		h.t.Errorf("%s has\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// readable lets every user read the home's mail.
+func (h *home) readable() {
+	h.t.Helper()
+	for d := h.dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	err := filepath.WalkDir(h.dir, func(name string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chmod(name, 0o755)
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
