@@ -27,6 +27,11 @@ type Options struct {
 	// Busy tells of an error of the first use that it goes by itself, because another
 	// process makes the database right now; nil: there is none.
 	Busy func(error) bool
+	// Broken tells of the error of a question, or of the beginning of a transaction,
+	// that a connection of the pool has ended since it was last used, so that
+	// another one may do better; nil: none does. After a restart of the server all of
+	// the pool are so.
+	Broken func(error) bool
 }
 
 // DB is a database. Statements have their arguments as $1, $2, …: both kinds of
@@ -65,7 +70,9 @@ func (t *Tables) Query(ctx context.Context, query string, args ...any) (*sql.Row
 	if err := t.make(ctx); err != nil {
 		return nil, err
 	}
-	return t.db.pool.QueryContext(ctx, query, args...)
+	var rows *sql.Rows
+	err := t.db.connected(func() (err error) { rows, err = t.db.pool.QueryContext(ctx, query, args...); return err })
+	return rows, err
 }
 
 // Transact runs f in a transaction, the tables in place. What f did is undone
@@ -78,7 +85,8 @@ func (t *Tables) Transact(ctx context.Context, f func(tx *sql.Tx) error) error {
 }
 
 func (d *DB) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := d.pool.BeginTx(ctx, nil)
+	var tx *sql.Tx
+	err := d.connected(func() (err error) { tx, err = d.pool.BeginTx(ctx, nil); return err })
 	if err != nil {
 		return err
 	}
@@ -87,6 +95,19 @@ func (d *DB) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// connected calls f until it meets no broken connection: at most as often as the pool has
+// connections, and once more.
+func (d *DB) connected(f func() error) error {
+	err := f()
+	for range d.pool.Stats().MaxOpenConnections {
+		if err == nil || d.Broken == nil || !d.Broken(err) {
+			break
+		}
+		err = f()
+	}
+	return err
 }
 
 // make makes the tables once.

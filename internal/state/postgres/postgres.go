@@ -4,11 +4,15 @@
 package postgres
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"dovetail/internal/state/database"
@@ -47,5 +51,17 @@ func Database(url string) (*database.DB, error) {
 		SchemaLock: `SELECT pg_advisory_xact_lock(hashtext('dovetail state'))`,
 		Blob:       "bytea",
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
+		Broken:     broken,
 	}), nil
+}
+
+// broken tells whether an error is that of a connection that the server has ended.
+func broken(err error) bool {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return false // of a new one
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return strings.HasPrefix(e.Code, "57P") // ADMIN SHUTDOWN, CRASH SHUTDOWN, …
+	}
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }

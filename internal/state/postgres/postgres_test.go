@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,16 +28,57 @@ func TestStore(t *testing.T) {
 		return open(), open
 	})
 	t.Run("down", func(t *testing.T) { testDown(t, p) })
+	t.Run("broken", func(t *testing.T) { testBroken(t, p) })
+}
+
+// Connections that the server has ended are no error, neither of a question nor of a
+// transaction, however many the pool has.
+func testBroken(t *testing.T, p *peer.Postgres) {
+	db, err := Database(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tables := db.Tables()
+	for name, use := range map[string]func() error{
+		"transaction": func() error { return tables.Transact(t.Context(), func(*sql.Tx) error { return nil }) },
+		"question": func() error {
+			rows, err := tables.Query(t.Context(), `SELECT 1`)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			return rows.Err()
+		},
+	} {
+		var open, ended sync.WaitGroup
+		open.Add(maxConnections)
+		for range maxConnections {
+			ended.Go(func() {
+				began := sync.OnceFunc(open.Done)
+				if err := tables.Transact(t.Context(), func(*sql.Tx) error { began(); open.Wait(); return nil }); err != nil {
+					t.Error(err)
+				}
+				began()
+			})
+		}
+		ended.Wait()
+		psql(t, p, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`)
+		if err := use(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // forget drops the table, so that the next store makes it.
 func forget(t *testing.T, p *peer.Postgres) {
 	t.Helper()
-	psql, err := exec.LookPath("psql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(psql, p.URL, "-qc", "DROP TABLE IF EXISTS seen").CombinedOutput(); err != nil {
+	psql(t, p, "DROP TABLE IF EXISTS seen")
+}
+
+func psql(t *testing.T, p *peer.Postgres, statement string) {
+	t.Helper()
+	if out, err := exec.Command("psql", p.URL, "-qc", statement).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
