@@ -49,7 +49,9 @@ func (s *site) fillBoxes(user peer.User, next, many, lines int) int {
 		there, err := os.ReadDir(cur)
 		if err != nil {
 			for _, part := range []string{"tmp", "new", "cur"} {
-				peer.WriteFile(s.t, filepath.Join(s.folder(user.Name, mailbox), part, ".keep"), "", user)
+				if err := os.MkdirAll(filepath.Join(s.folder(user.Name, mailbox), part), 0o700); err != nil {
+					s.t.Fatal(err)
+				}
 			}
 			peer.Chown(s.t, s.home(user.Name), user)
 		}
@@ -133,7 +135,7 @@ func (s *site) unlock(user string) {
 // `dovetail expire` is killed a hundred times, wherever it is: no message is lost, none is
 // kept twice, and a last run completes.
 func TestExpireKilled(t *testing.T) {
-	const kills, atOnce = 100, 250
+	const kills, atOnce = 100, 150
 	s := newSite(t, []peer.User{bert})
 	s.rules(archiving)
 	seed := time.Now().UnixNano()
@@ -144,7 +146,7 @@ func TestExpireKilled(t *testing.T) {
 	if status, out, problems := s.run("expire", "-u", "bert"); status != 0 {
 		t.Fatalf("status %d\n%s%s", status, out, problems)
 	}
-	whole := time.Since(begin)
+	whole := min(time.Since(begin), 200*time.Millisecond) // this test has its time, too
 	for n := range kills {
 		next = s.fillBoxes(bert, next, atOnce, random.IntN(50))
 		cmd := exec.Command(binary("dovetail"), "expire", "-c", s.config(), "-u", "bert")
