@@ -26,6 +26,8 @@
 //   - A keyword beyond the 26 that Maildir can hold is in Dovecot's index only.
 //   - Letters with two marks are taken apart at once (RFC 5051), where Dovecot 2.3
 //     takes off one mark.
+//   - INTHREAD with a message that cannot be read in the mailbox is an error: its thread
+//     is not known. ORDEREDSUBJECT, which doveadm 2.3.19 crashes on, is as RFC 5256 has it.
 //   - OLDESTONLY ends the search of a mailbox, which Dovecot 2.3 does for some keys only.
 //   - A file whose size is not what its name says is an error for doveadm; here it is read.
 //   - A message that cannot be read matches nothing, under NOT either.

@@ -140,6 +140,8 @@ func (m *matcher) compile(n query.Node) test {
 		return sizeTest(n)
 	case query.Header:
 		return headerTest(n)
+	case query.InThread:
+		return m.thread(n)
 	case query.Text:
 		text := newNeedle(n.Text)
 		if len(text) == 0 {

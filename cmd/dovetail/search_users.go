@@ -119,7 +119,7 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 	}
 	s := &sweep{options: o, stderr: cmd.ErrOrStderr(), rules: rules}
 	s.work = s.user
-	if s.query, err = query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Rules: rules}); err != nil {
+	if s.query, err = query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Rules: rules, Remote: o.imap != ""}); err != nil {
 		return nil, badData(err)
 	}
 	for _, w := range s.query.Warnings {

@@ -149,11 +149,11 @@ func (d Date) earliest() int64 {
 // equal tells whether two simple parts are the same.
 func equal(a, b Node) bool {
 	switch a.(type) {
-	case And, Or, Not, Sequence, UID: // UID has no ==, and the others are not simple
+	case And, Or, Not, InThread, Sequence, UID: // UID has no ==, and the others are not simple
 		return false
 	}
 	switch b.(type) {
-	case And, Or, Not, Sequence, UID:
+	case And, Or, Not, InThread, Sequence, UID:
 		return false
 	}
 	return a == b

@@ -19,7 +19,8 @@ func keys() map[string]keyFunc {
 		"UNKEYWORD": text("a keyword", func(v string) Node {
 			return Not{Keyword{v}}
 		}),
-		"OLDER": (*parser).older, "YOUNGER": (*parser).younger,
+		"INTHREAD": (*parser).inThread,
+		"OLDER":    (*parser).older, "YOUNGER": (*parser).younger,
 		"LARGER": sizeKey(true), "SMALLER": sizeKey(false),
 		"SUBJECT":    text("a text", func(v string) Node { return Header{Field: "Subject", Text: v, Folded: true} }),
 		"HEADER":     (*parser).header,
@@ -93,6 +94,45 @@ func (p *parser) not(int) (Node, error) {
 		return nil, err
 	}
 	return Not{n}, nil
+}
+
+// modSeq reads what RFC 7162 section 3.1.5 has behind the key: /flags/NAME TYPE, and a number.
+func (p *parser) modSeq(at int) (n Node, err error) {
+	var m ModSeq
+	v, err := p.value(at, "a number")
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(v, "/flags/") {
+		m.Entry = v
+		if m.Type, err = p.value(at, "all, priv or shared, and a number"); err != nil {
+			return nil, err
+		}
+		if m.Type = strings.ToLower(m.Type); m.Type != "all" && m.Type != "priv" && m.Type != "shared" {
+			return nil, p.fail(at+2, "expected all, priv or shared")
+		}
+		if v, err = p.value(at, "a number"); err != nil {
+			return nil, err
+		}
+	}
+	if m.Least, err = strconv.ParseUint(v, 10, 63); err != nil {
+		return nil, p.fail(p.at-1, "expected a number")
+	}
+	return m, nil
+}
+
+func (p *parser) inThread(at int) (Node, error) {
+	const ways = "REFS, REFERENCES or ORDEREDSUBJECT"
+	v, err := p.value(at, ways+" and a key")
+	if err != nil {
+		return nil, err
+	}
+	way := Threading(strings.ToUpper(v))
+	if way != Refs && way != References && way != OrderedSubject {
+		return nil, p.fail(at+1, "expected %s", ways)
+	}
+	part, err := p.key()
+	return InThread{way, part}, err
 }
 
 func (p *parser) header(at int) (Node, error) {

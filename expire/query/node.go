@@ -108,6 +108,30 @@ type Text struct {
 	BodyOnly bool
 }
 
+// Threading is a way to put messages into threads (RFC 5256 section 3).
+type Threading string
+
+// The ways. Refs is References without the step that joins threads of one subject.
+const (
+	Refs           Threading = "REFS"
+	References     Threading = "REFERENCES"
+	OrderedSubject Threading = "ORDEREDSUBJECT"
+)
+
+// InThread matches the messages that are in one thread with a message that Part matches.
+type InThread struct {
+	Algorithm Threading
+	Part      Node
+}
+
+// ModSeq matches messages that were changed since, by the numbers that an IMAP server
+// gives to changes (RFC 7162 section 3.1.5). Entry and Type narrow it to one flag; they
+// may be "".
+type ModSeq struct {
+	Least       uint64
+	Entry, Type string
+}
+
 // GUID matches the message with an id.
 type GUID struct{ ID string }
 

@@ -131,9 +131,8 @@ func (p *parser) value(key int, what string) (string, error) {
 
 // unsupported are keys of Dovecot that cannot be had here, and why.
 var unsupported = map[string]string{
-	"MODSEQ":   "modification sequences are in Dovecot's index files only",
-	"INTHREAD": "threads are not worked out",
-	"MIMEPART": "use BODY or HEADER",
+	"MODSEQ":   "modification sequences are in Dovecot's index files only; an IMAP server can be asked for them (--imap)",
+	"MIMEPART": "use BODY, TEXT or HEADER",
 	"$":        "there is no search before this one",
 }
 

@@ -78,6 +78,19 @@ func (n Not) words(w *printer) {
 	n.Part.words(w)
 }
 
+func (n InThread) words(w *printer) {
+	w.add("INTHREAD", string(n.Algorithm))
+	n.Part.words(w)
+}
+
+func (n ModSeq) words(w *printer) {
+	w.add("MODSEQ")
+	if n.Entry != "" {
+		w.add(n.Entry, n.Type)
+	}
+	w.add(strconv.FormatUint(n.Least, 10))
+}
+
 func (All) words(w *printer)        { w.add("ALL") }
 func (n Flag) words(w *printer)     { w.add(strings.ToUpper(n.Name[1:])) }
 func (n Keyword) words(w *printer)  { w.add("KEYWORD", n.Name) }

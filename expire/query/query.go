@@ -20,6 +20,8 @@
 //	LARGER s, SMALLER s                  with line ends of two bytes
 //	FROM t, TO t, CC t, BCC t, SUBJECT t, HEADER field t
 //	BODY t, TEXT t
+//	INTHREAD REFS key                    in one thread with a message of that key; or REFERENCES,
+//	                                     which joins threads of one subject, or ORDEREDSUBJECT
 //	GUID id, EMAILID id
 //	MAILBOX name, MAILBOX-GUID id, MAILBOXID id
 //	OLDESTONLY                           stop at the first message that does not match
@@ -42,8 +44,10 @@
 // # Differences from doveadm
 //
 // Refused, where doveadm takes them for something: days that no calendar has
-// (2026-02-31), and "$", the result of a search before. MODSEQ, INTHREAD and MIMEPART
-// are refused as well: the first is kept in Dovecot's index only.
+// (2026-02-31), and "$", the result of a search before, of which there is none. MIMEPART
+// is refused as well, and so is MODSEQ, which Dovecot keeps in its index only, unless an
+// IMAP server is asked (Options.Remote). INTHREAD ORDEREDSUBJECT, and NOT before
+// INTHREAD with brackets, make doveadm 2.3.19 crash.
 //
 // # Limits
 //
@@ -89,6 +93,8 @@ type Options struct {
 	Rules Rules
 	// Clock is the one of the keys without SENT or SAVED: BEFORE, ON, SINCE, OLDER and YOUNGER.
 	Clock Clock
+	// Remote says that an IMAP server will be asked: MODSEQ is understood.
+	Remote bool
 }
 
 // Query is a parsed query. It is immutable.
@@ -132,6 +138,9 @@ func Parse(words []string, o Options) (*Query, error) {
 		return nil, &Error{Index: MaxWords, Word: words[MaxWords], Text: fmt.Sprintf("more than %d words", MaxWords)}
 	}
 	p := &parser{words: words, options: o, keys: keys()}
+	if o.Remote {
+		p.keys["MODSEQ"] = (*parser).modSeq
+	}
 	root, err := p.list(true)
 	if err != nil {
 		return nil, err

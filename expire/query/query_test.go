@@ -144,7 +144,10 @@ func TestErrors(t *testing.T) {
 		{"mailbox ''", "", "expected a mailbox's name"},
 		{"x-mailbox Entw&APw-rfe", "Entw&APw-rfe", "in UTF-8"},
 		{"modseq 1", "modseq", "index files only"},
-		{"inthread refs all", "inthread", "not supported"},
+		{"inthread refs", "", "expected a key"},
+		{"inthread trees all", "trees", "REFS, REFERENCES or ORDEREDSUBJECT"},
+		{"inthread", "", "REFS, REFERENCES or ORDEREDSUBJECT"},
+		{"modseq 5", "modseq", "an IMAP server can be asked"},
 		{"mimepart subtype html", "mimepart", "not supported"},
 		{"$", "$", "no search before"},
 		{strings.Repeat("( ", 200), "(", "nested more than"},
@@ -159,6 +162,34 @@ func TestErrors(t *testing.T) {
 		}
 		if e.Word != c.word || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.40q: %v; wanted word %q and %q", c.text, err, c.word, c.want)
+		}
+	}
+}
+
+// What only a server can tell is understood where one is asked.
+func TestRemote(t *testing.T) {
+	for text, want := range map[string]string{
+		"modseq 5":                             "MODSEQ 5",
+		`NOT modseq /flags/\\Draft ALL 0 seen`: `NOT MODSEQ '/flags/\Draft' all 0 SEEN`,
+		"modseq":                               "needs a number",
+		"modseq x":                             `word 2, "x": expected a number`,
+		"modseq /flags/a":                      "needs all, priv or shared",
+		"modseq /flags/a any 5":                `word 3, "any": expected all, priv or shared`,
+		"modseq /flags/a all -5":               `word 4, "-5": expected a number`,
+	} {
+		words, err := query.Split(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := query.Parse(words, query.Options{Remote: true})
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = q.String()
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }

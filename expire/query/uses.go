@@ -30,6 +30,8 @@ func uses(n Node, kind func(Node) bool) bool {
 		parts = n.Parts
 	case Not:
 		parts = []Node{n.Part}
+	case InThread:
+		parts = []Node{n.Part}
 	}
 	for _, part := range parts {
 		if uses(part, kind) {

@@ -14,6 +14,8 @@
 //	SAVED*           SAVEDATE (RFC 8514)
 //	GUID, EMAILID    OBJECTID (RFC 8474)
 //	text beyond ASCII  LITERAL+ or LITERAL- (RFC 7888)
+//	MODSEQ           CONDSTORE (RFC 7162)
+//	INTHREAD         THREAD= with that algorithm, and a server that knows the key, as Dovecot does; no dates inside
 //	MAILBOX-GUID     cannot be asked; MAILBOX can
 //
 // A saved date cannot be fetched, so SAVED* is known by the day only: of a message that

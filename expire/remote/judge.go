@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -99,9 +98,17 @@ func (b *box) compile(n query.Node, uids []imap.UID) (test, error) {
 			return unknown
 		}, err
 	case query.Date:
-		return b.compileDate(n, uids)
+		switch n.Clock {
+		case query.Received:
+			return func(_ imap.UID, c *candidate) verdict {
+				at := c.received.Unix()
+				return verdictOf(n.Matches(at, query.Offset(at, b.writer.zone)))
+			}, nil
+		case query.Sent:
+			return func(_ imap.UID, c *candidate) verdict { return verdictOf(n.Matches(c.sent, c.sentOffset)) }, nil
+		}
 	}
-	return nil, fmt.Errorf("%T cannot be judged", n)
+	return b.bounded(n, uids)
 }
 
 func (b *box) compileAll(parts []query.Node, uids []imap.UID, decisive verdict) (test, error) {
@@ -132,16 +139,9 @@ func (b *box) asked(n query.Node, uids []imap.UID) (test, error) {
 	return func(uid imap.UID, _ *candidate) verdict { return verdictOf(found[uid]) }, err
 }
 
-func (b *box) compileDate(n query.Date, uids []imap.UID) (test, error) {
-	switch n.Clock {
-	case query.Received:
-		return func(_ imap.UID, c *candidate) verdict {
-			at := c.received.Unix()
-			return verdictOf(n.Matches(at, query.Offset(at, b.writer.zone)))
-		}, nil
-	case query.Sent:
-		return func(_ imap.UID, c *candidate) verdict { return verdictOf(n.Matches(c.sent, c.sentOffset)) }, nil
-	}
+// bounded makes a test of what the server knows roughly: of messages that may match and
+// need not, it knows nothing.
+func (b *box) bounded(n query.Node, uids []imap.UID) (test, error) {
 	sure, err := b.among(n, uids, false)
 	if err != nil {
 		return nil, err

@@ -60,6 +60,17 @@ func (w *writer) keys(n query.Node, more bool) (string, error) {
 		return w.date(n, more)
 	case query.Header, query.Text:
 		return w.text(n)
+	case query.InThread:
+		part, err := w.keys(n.Part, more)
+		if !exact(n.Part) {
+			err = fmt.Errorf("%w INTHREAD with a date, which it knows by the day only", ErrCannot)
+		}
+		if err == nil && !w.has(imap.Cap("THREAD="+n.Algorithm)) {
+			err = cannot("INTHREAD", "THREAD="+string(n.Algorithm))
+		}
+		return "INTHREAD " + string(n.Algorithm) + " " + part, err
+	case query.ModSeq:
+		return w.modSeq(n)
 	case query.GUID:
 		id, err := w.quote(n.ID)
 		if err == nil && !w.has(imap.CapObjectID) {
@@ -70,6 +81,21 @@ func (w *writer) keys(n query.Node, more bool) (string, error) {
 		return "", fmt.Errorf("%w MAILBOX-GUID; name the mailbox with MAILBOX", ErrCannot)
 	}
 	return everything, nil // query.All
+}
+
+func (w *writer) modSeq(n query.ModSeq) (string, error) {
+	key := "MODSEQ "
+	if n.Entry != "" {
+		entry, err := w.quote(n.Entry)
+		if err != nil {
+			return "", err
+		}
+		key += entry + " " + n.Type + " "
+	}
+	if !w.has(imap.CapCondStore) {
+		return "", cannot("MODSEQ", "CONDSTORE")
+	}
+	return key + strconv.FormatUint(n.Least, 10), nil
 }
 
 func cannot(key, extension string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -80,7 +81,7 @@ func parse(t *testing.T, text string) *query.Query {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local})
+	q, err := query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Remote: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,13 +198,49 @@ func TestSearch(t *testing.T) {
 	})
 }
 
+// Keys that only a server can judge are its own.
+func TestServersOwn(t *testing.T) {
+	for version, start := range map[string]func(peer.T, peer.DovecotOptions) *peer.Dovecot{"2.3": peer.StartDovecot, "2.4": peer.StartDovecot24} {
+		t.Run(version, func(t *testing.T) {
+			addr := start(t, peer.DovecotOptions{Users: peer.OneUID(1)}).IMAPAddr
+			c := peer.IMAP(t, addr, "user1")
+			put(t, c, 4, nil)
+			selected, err := c.Select("INBOX", &imap.SelectOptions{CondStore: true}).Wait()
+			if err != nil {
+				t.Fatal(err)
+			}
+			flag := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagFlagged}}
+			if err := c.Store(imap.UIDSetNum(2), flag, nil).Close(); err != nil {
+				t.Fatal(err)
+			}
+			a := account(t, addr, "")
+			for text, want := range map[string][]uint32{
+				fmt.Sprintf("MODSEQ %d", selected.HighestModSeq+1):             {2},
+				fmt.Sprintf("NOT MODSEQ %d UID 1:2", selected.HighestModSeq+1): {1},
+				"INTHREAD REFS UID 3":                      {3},
+				"INTHREAD REFERENCES UID 3":                from(1, 4),
+				"SAVEDSINCE 3d UNFLAGGED":                  {1, 3, 4},
+				"SAVEDBEFORE 3d":                           nil,
+				"SAVEDBEFORE 1s OR SAVEDSINCE 1s OR UID 1": {1}, // it is not known of the others
+			} {
+				if got, err := search(t, a, text); err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s: %v, %v, want %v", text, got, err, want)
+				}
+			}
+			if _, err := search(t, a, "INTHREAD REFS BEFORE 1h"); !errors.Is(err, remote.ErrCannot) {
+				t.Errorf("INTHREAD with a date: %v", err)
+			}
+		})
+	}
+}
+
 // What a server cannot do is an error that names it.
 func TestAbilities(t *testing.T) {
 	addr := memory(t)
 	c := peer.IMAP(t, addr, "user1")
 	put(t, c, 3, nil)
 	a := account(t, addr, "")
-	for text, want := range map[string]string{"SAVEDBEFORE 1d": "SAVEDATE", "NOT ( SEEN OR GUID x )": "OBJECTID", "SAVEDSINCE 1d BEFORE 1h": "SAVEDATE"} {
+	for text, want := range map[string]string{"SAVEDBEFORE 1d": "SAVEDATE", "NOT ( SEEN OR GUID x )": "OBJECTID", "MODSEQ 1": "CONDSTORE", "INTHREAD REFS ALL": "THREAD=REFS", "SAVEDSINCE 1d BEFORE 1h": "SAVEDATE"} {
 		if _, err := search(t, a, text); !errors.Is(err, remote.ErrCannot) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
