@@ -11,11 +11,21 @@ import (
 
 // Expunge removes the messages of a mailbox that match. Done is told of each that is
 // gone. One that somebody changed, moved or removed since it was looked at stays, and
-// done is not told. The query must name mailboxes: see query.Query.RequireMailbox.
+// done is not told. A mailbox that vanishes is no error. The query must name mailboxes: see query.Query.RequireMailbox.
 func (u *User) Expunge(ctx context.Context, mailbox string, done func(Match)) error {
+	expunge := u.expungeParts
 	if u.Query.HasNumbers() {
-		return u.expungeNumbers(ctx, mailbox, done)
+		expunge = u.expungeNumbers
 	}
+	err := expunge(ctx, mailbox, done)
+	if errors.Is(err, mailstore.ErrNoMailbox) {
+		return nil
+	}
+	return err
+}
+
+// expungeParts is Expunge of the messages in the order of their UIDs, part by part.
+func (u *User) expungeParts(ctx context.Context, mailbox string, done func(Match)) error {
 	remover := u.Store.Remover(mailbox)
 	chosen := make([]Match, 0, maildir.RemoveAtOnce)
 	remove := func() error {
@@ -46,11 +56,7 @@ func (u *User) expungeNumbers(ctx context.Context, mailbox string, done func(Mat
 		})
 		return Removals(chosen, u.Query.HasClock(query.Saved)), err
 	}
-	err := u.Store.RemoveChosen(ctx, mailbox, choose, func(i int) { done(chosen[i]) })
-	if errors.Is(err, mailstore.ErrNoMailbox) {
-		return nil
-	}
-	return err
+	return u.Store.RemoveChosen(ctx, mailbox, choose, func(i int) { done(chosen[i]) })
 }
 
 // choose gives what is to be removed, with its size.

@@ -16,7 +16,8 @@ import (
 
 // Edit calls f while it holds dovecot-uidlist.lock, without which nothing may be
 // renamed or removed in cur. dovecot-uidlist itself stays: Dovecot finds out alone
-// what is gone, by the modification time of the directory.
+// what is gone, by the modification time of the directory. The error is ErrNoMailbox
+// also when the mailbox vanishes meanwhile.
 func (s *Store) Edit(ctx context.Context, mailbox string, f func(mailstore.Editor) error) error {
 	changed := map[string]bool{}
 	return s.edit(ctx, mailbox, changed, func(e *editor) error {
@@ -33,14 +34,19 @@ func (s *Store) edit(ctx context.Context, mailbox string, changed map[string]boo
 	}
 	err := f(e)
 	e.lock.release()
+	if err != nil {
+		if _, statErr := s.fs.Stat(e.folder.dir); isMissing(statErr) {
+			return e.missing()
+		}
+	}
 	return err
 }
 
-// syncDirs makes what was changed in directories durable.
+// syncDirs makes what was changed in directories durable, where they are still there.
 func (s *Store) syncDirs(changed map[string]bool) error {
 	var err error
 	for dir := range changed {
-		if syncErr := fsx.SyncDir(s.fs, dir); syncErr != nil {
+		if syncErr := fsx.SyncDir(s.fs, dir); syncErr != nil && !isMissing(syncErr) {
 			err = errors.Join(err, mailerr.FromErrno(syncErr))
 		}
 	}
@@ -68,20 +74,31 @@ func (e *editor) open(ctx context.Context, mailbox string) error {
 		return err
 	}
 	info, err := s.fs.Stat(f.dir)
+	e.folder = f
 	if !ok || isMissing(err) {
-		return fmt.Errorf("%w: %s", mailstore.ErrNoMailbox, f.name)
+		return e.missing()
 	}
 	if err != nil {
 		return mailerr.FromErrno(fmt.Errorf("opening mailbox %s: %w", f.name, err))
 	}
-	e.folder, e.perm = f, permissionsOf(info)
-	if _, err := s.makeDirs(f.control, e.perm); err != nil {
-		return fmt.Errorf("locking mailbox %s: %w", f.name, err)
+	e.perm = permissionsOf(info)
+	if f.control != f.dir {
+		_, err = s.makeDirs(f.control, e.perm)
 	}
-	if e.lock, err = s.lockUIDList(ctx, f, e.perm); err != nil {
+	if err == nil {
+		e.lock, err = s.lockUIDList(ctx, f, e.perm)
+	}
+	if err != nil && f.control == f.dir && isMissing(err) {
+		return e.missing()
+	}
+	if err != nil {
 		return fmt.Errorf("locking mailbox %s: %w", f.name, err)
 	}
 	return nil
+}
+
+func (e *editor) missing() error {
+	return fmt.Errorf("%w: %s", mailstore.ErrNoMailbox, e.folder.name)
 }
 
 // Expunge removes the message's file.
