@@ -189,7 +189,9 @@ func (s *Store) walkTree(ctx context.Context, parts []string, add func(folder)) 
 			continue
 		}
 		below := append(slices.Clip(parts), e.Name())
-		s.addFolder(s.locate(below), add)
+		if !s.addFolder(s.locate(below), add) {
+			continue
+		}
 		if err := s.walkTree(ctx, below, add); err != nil {
 			return err
 		}
@@ -198,11 +200,13 @@ func (s *Store) walkTree(ctx context.Context, parts []string, add func(folder)) 
 }
 
 // addFolder adds a folder, also one that cannot be looked at: who wants to read it
-// is told of that.
-func (s *Store) addFolder(f folder, add func(folder)) {
-	if ok, err := s.isFolder(f); ok || err != nil {
+// is told of that. It is false then.
+func (s *Store) addFolder(f folder, add func(folder)) bool {
+	ok, err := s.isFolder(f)
+	if ok || err != nil {
 		add(f)
 	}
+	return err == nil
 }
 
 // isMissing tells whether a path is not there, or leads through what is no directory.
