@@ -39,9 +39,14 @@ var liveKinds = []string{"keep", "guard", "late", "flip", "move", "drop", "old"}
 // while, only what the query matches goes, all of that goes in the end, and Dovecot
 // finds nothing to complain of.
 func TestExpungeBesideIMAP(t *testing.T) {
-	peer.Need(t, peer.Root, peer.Dovecot23)
+	for _, v := range dovecots {
+		t.Run(v.name, func(t *testing.T) { expungeBeside(t, v.start) })
+	}
+}
+
+func expungeBeside(t *testing.T, start func(peer.T, peer.DovecotOptions) *peer.Dovecot) {
 	users := peer.OneUID(1)
-	d := peer.StartDovecot(t, peer.DovecotOptions{Users: users, MailLocation: siteLocation, Mailboxes: []string{"Other"}})
+	d := start(t, peer.DovecotOptions{Users: users, MailLocation: siteLocation, Mailboxes: []string{"Other"}})
 	s := withDovecot(t, d, users, siteLocation)
 	s.extra["mail"] = "separator = \"/\""
 	s.write()
