@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -234,7 +235,8 @@ func TestAsDoveadm(t *testing.T) {
 //   - of NOT SMALLER 50 NOT SMALLER 250 the wrong one is kept; so with LARGER, and with
 //     dates of one key;
 //   - sets of numbers are joined whether NOT is before them or not;
-//   - NOT ALL in one branch of an OR makes the others match nothing.
+//   - NOT ALL in one branch of an OR makes the others match nothing;
+//   - NOT ( LARGER 9 ) beside LARGER 9, or beside brackets with it, is taken for the same.
 //
 // Tests of one field share its form: see sharesField. And MAILBOX inbox in small letters beside a pattern is no mailbox to it.
 func knownWrong(t *testing.T, words []string) bool {
@@ -267,6 +269,9 @@ func joinsWrong(n query.Node, not bool) bool {
 			flags++
 		}
 	}
+	if contradicts(all) {
+		return true
+	}
 	for _, part := range all {
 		if joinsWrong(part.node, part.not) {
 			return true
@@ -292,6 +297,28 @@ func joinsWrong(n query.Node, not bool) bool {
 	for _, n := range negated {
 		if n > 1 {
 			return true
+		}
+	}
+	return false
+}
+
+// contradicts tells whether one of the tests of a level is there both with and without
+// NOT, in the level or in brackets on it.
+func contradicts(all []literal) bool {
+	within := slices.Clone(all)
+	for _, part := range all {
+		switch p := part.node.(type) {
+		case query.And:
+			within = append(within, flat(p.Parts, p, part.not)...)
+		case query.Or:
+			within = append(within, flat(p.Parts, p, part.not)...)
+		}
+	}
+	for _, a := range all {
+		for _, b := range within {
+			if a.not != b.not && reflect.DeepEqual(a.node, b.node) {
+				return true
+			}
 		}
 	}
 	return false
