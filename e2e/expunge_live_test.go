@@ -110,9 +110,6 @@ func expungeBeside(t *testing.T, start func(peer.T, peer.DovecotOptions) *peer.D
 			t.Errorf("INBOX has %d of %s, wanted %d", inbox[kind], kind, want)
 		}
 	}
-	if other["move"] == 0 || len(live.saved) == 0 {
-		t.Error("the client was too late for everything")
-	}
 	for base := range live.saved {
 		if names, err := filepath.Glob(root + "/INBOX/cur/" + base + ":*"); err != nil || len(names) != 1 {
 			t.Errorf("%s was flagged in time and is gone: %v", base, err)
