@@ -9,6 +9,7 @@ import (
 
 	"dovetail/expire"
 	"dovetail/internal/fsx"
+	"dovetail/internal/fsx/fsxtest"
 	"dovetail/maildir"
 )
 
@@ -40,6 +41,8 @@ func (v *vanishing) Stat(name string) (fs.FileInfo, error) {
 	v.vanish(name)
 	return v.OS.Stat(name)
 }
+
+func (v *vanishing) OpenDir(name string) (fsx.Dir, error) { return fsxtest.DirOf(v, name), nil }
 
 // A folder that vanishes, whenever it does, is no fault, and does not come back.
 func TestFolderVanishes(t *testing.T) {
