@@ -45,7 +45,7 @@ yet has no id ("-"); its messages have the UIDs that Dovecot will give them. Wit
 				return err
 			}
 			s.remote = s.remoteSearch(out)
-			return s.run(cmd.Context())
+			return errors.Join(s.run(cmd.Context()), buffer.Flush())
 		},
 	}
 	o.add(cmd)
