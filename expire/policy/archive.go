@@ -10,7 +10,7 @@ import (
 )
 
 // archiveAtOnce is how many messages are archived before they are removed.
-const archiveAtOnce = 1000
+const archiveAtOnce = 256
 
 // archive archives messages, and removes those that the archive has to stay. One that
 // cannot be read stays, and is told of. After an error of the archive nothing more goes.
