@@ -113,8 +113,13 @@ func (a *Archive) read(in io.Reader) error {
 	if err := a.spool.Reset(); err != nil {
 		return err
 	}
-	_, err := io.Copy(a.spool, in)
-	return err
+	if a.o.Place.kind == maildirs {
+		_, err := io.Copy(a.spool, in)
+		return err
+	}
+	w := message.NewLFWriter(a.spool)
+	_, err := io.Copy(w, in)
+	return errors.Join(err, w.Flush())
 }
 
 func (a *Archive) item(m *expire.Match) (*item, error) {

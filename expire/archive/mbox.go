@@ -17,7 +17,6 @@ import (
 	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mbox"
-	"dovetail/internal/message"
 )
 
 // mboxKeeper keeps messages in an mbox file.
@@ -37,29 +36,15 @@ func (k *mboxKeeper) add(_ context.Context, m *item) error {
 	}
 	r := record{begin: int64(k.text.Len())}
 	copy(r.id[:], h.Sum(nil))
-	clean, err := withLF(m.message)
-	if err != nil {
-		return err
-	}
-	sender, _ := clean.Get("Return-Path")
-	if err := mbox.Write(&k.text, clean, strings.Trim(sender, "<> \t"), m.received, m.flags); err != nil {
+	sender, _ := m.message.Get("Return-Path")
+	if err := mbox.Write(&k.text, m.message, strings.Trim(sender, "<> \t"), m.received, m.flags); err != nil {
 		return err
 	}
 	r.length = int64(k.text.Len()) - r.begin
-	if r.sum, err = sumOf(bytes.NewReader(k.text.Bytes()[r.begin:])); err != nil {
-		return err
-	}
+	var err error
+	r.sum, err = sumOf(bytes.NewReader(k.text.Bytes()[r.begin:]))
 	k.batch = append(k.batch, r)
-	return nil
-}
-
-// withLF gives a message with LF line ends.
-func withLF(m *message.Message) (*message.Message, error) {
-	var text bytes.Buffer
-	w := message.NewLFWriter(&text)
-	_, err := io.Copy(w, m.Open())
-	err = errors.Join(err, w.Flush())
-	return message.Parse(text.Bytes()), err
+	return err
 }
 
 func (k *mboxKeeper) waiting() (int, int) { return k.text.Len(), 0 }
@@ -160,22 +145,20 @@ func (k *mboxKeeper) open(ctx context.Context) (*mboxText, error) {
 	return f, nil
 }
 
-// fresh gives those of the batch that the file does not have, as text to append.
-func (k *mboxKeeper) fresh(f *mboxText, x *index) ([]byte, []record, error) {
-	var text []byte
-	var records []record
+// fresh gives those of the batch that the file does not have, and the text to append.
+func (k *mboxKeeper) fresh(f *mboxText, x *index) (text [][]byte, records []record, err error) {
 	gap, err := f.gap()
 	if err != nil {
 		return nil, nil, err
 	}
-	text = append(text, gap...)
+	at := f.size + int64(len(gap))
+	text = [][]byte{[]byte(gap)}
+	begin, end := int64(0), int64(0) // of what stands together in the batch
 	taken := map[digest]bool{}
 	for _, r := range k.batch {
 		there := taken[r.id]
-		if old, ok, err := x.find(r.id); err != nil {
-			return nil, nil, err
-		} else if ok && !there {
-			if there, err = f.holds(old); err != nil {
+		if !there {
+			if there, err = f.has(x, r.id); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -183,12 +166,16 @@ func (k *mboxKeeper) fresh(f *mboxText, x *index) ([]byte, []record, error) {
 		if there {
 			continue
 		}
-		of := k.text.Bytes()[r.begin:r.end()]
-		r.begin = f.size + int64(len(text))
-		text = append(text, of...)
+		if r.begin != end {
+			text = append(text, k.text.Bytes()[begin:end])
+			begin = r.begin
+		}
+		end = r.end()
+		r.begin = at
+		at = r.end()
 		records = append(records, r)
 	}
-	return text, records, nil
+	return append(text, k.text.Bytes()[begin:end]), records, nil
 }
 
 // mend finds out what of the last batch, in the midst of which a process died, is in
@@ -283,6 +270,15 @@ func (f *mboxText) gap() (string, error) {
 	return "\n\n", nil
 }
 
+// has tells whether the file has the message of an id.
+func (f *mboxText) has(x *index, id digest) (bool, error) {
+	r, ok, err := x.find(id)
+	if !ok || err != nil {
+		return false, err
+	}
+	return f.holds(r)
+}
+
 // holds tells whether a message is where its record says.
 func (f *mboxText) holds(r record) (bool, error) {
 	if r.end() > f.size {
@@ -322,16 +318,21 @@ func (f *mboxText) isBegin(r record) (bool, error) {
 
 // append writes messages that the index has before. After an error none of them is there,
 // as far as that can be.
-func (f *mboxText) append(text []byte, records []record, x *index) error {
+func (f *mboxText) append(text [][]byte, records []record, x *index) error {
 	before := f.size
 	if len(records) == 0 {
 		return f.file.Sync() // a process that was killed may not have done it
 	}
 	err := x.add(records, func() error {
-		if _, err := f.file.Write(text); err != nil {
-			return err
+		for _, part := range text {
+			if len(part) == 0 {
+				continue
+			}
+			if _, err := f.file.Write(part); err != nil {
+				return err
+			}
+			f.size += int64(len(part))
 		}
-		f.size += int64(len(text))
 		return f.file.Sync()
 	}, func() int64 { return f.size })
 	if err == nil {

@@ -72,6 +72,25 @@ func TestMboxPlaces(t *testing.T) {
 	}
 }
 
+// Line ends become LF in a file; a Maildir keeps each byte.
+func TestLineEnds(t *testing.T) {
+	h := newHome(t)
+	h.put("INBOX", text("one"), received)
+	m := h.matches("INBOX")[0]
+	crlf := strings.ReplaceAll(text("one"), "\n", "\r\n")
+	if err := errors.Join(os.WriteFile(m.Path, []byte(crlf), 0o600), os.Chtimes(m.Path, received, received)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		h.archive("mbox:~/a", "INBOX")
+		h.want("a", line("one"))
+		h.archive("maildir:~/old", "INBOX")
+		if files := glob(t, h.dir+"/old/new/*"); len(files) != 1 || string(h.read(files[0])) != crlf {
+			t.Errorf("%q", files)
+		}
+	}
+}
+
 // What is in the file by other hands stays, and a lost or wrong index loses no message.
 func TestMboxOfOthers(t *testing.T) {
 	other := "From b@example.net Sun Mar  9 08:07:06 2025\nSubject: other\n\nText of other"
