@@ -87,7 +87,8 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 		s.say("warning: %s", doubt)
 	}
 	if len(rules) == 0 {
-		s.say("warning: the configuration has no rules [[expire]]")
+		s.say("warning: the configuration has no rules [[expire]]: there is nothing to do")
+		return nil
 	}
 	var memory setup.Memory
 	defer memory.Close()
@@ -105,7 +106,9 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 	}
 	s.work = e.user
 	e.report.Started, e.report.DryRun = now, o.dryRun
-	err = s.run(cmd.Context())
+	if err = s.run(cmd.Context()); err != nil {
+		e.report.Errors = []string{err.Error()}
+	}
 	return errors.Join(err, e.end(cmd), e.page())
 }
 

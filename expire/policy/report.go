@@ -14,7 +14,7 @@ type Report struct {
 	DryRun  bool         `json:"dry_run"`
 	Stopped bool         `json:"stopped"` // before all users had their turn
 	Users   []UserReport `json:"users"`
-	Errors  []string     `json:"errors,omitempty"` // that concern no user
+	Errors  []string     `json:"errors,omitempty"` // with which the run ended
 }
 
 // UserReport is what was done for a user.
