@@ -2,6 +2,7 @@ package expire
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -140,6 +141,10 @@ func (m *matcher) compile(n query.Node) test {
 		return sizeTest(n)
 	case query.Header:
 		return headerTest(n)
+	case query.All:
+		return fixed(true)
+	case query.MIMEPart:
+		return leaf(byBody, func(s *subject) (bool, error) { return s.hasPart(n.Test) })
 	case query.InThread:
 		return m.thread(n)
 	case query.Text:
@@ -149,7 +154,8 @@ func (m *matcher) compile(n query.Node) test {
 		}
 		return leaf(byBody, func(s *subject) (bool, error) { return s.hasText(text, !n.BodyOnly) })
 	}
-	return fixed(true) // query.All
+	// Others are for IMAP servers: see query.Options.
+	return leaf(byName, func(*subject) (bool, error) { return false, fmt.Errorf("%T cannot be judged in a Maildir", n) })
 }
 
 // all makes a test of several: one part that is decisive decides, the cheap ones are

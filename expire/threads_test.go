@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"dovetail/expire"
+	"dovetail/expire/query"
 )
 
 // threadSubjects are subjects, most of which are the same but for what replies add.
@@ -91,6 +94,13 @@ func TestOrderedSubject(t *testing.T) {
 			t.Errorf("%s: %v, want %v", text, got, want)
 		}
 	}
+	remote := h.user("ALL")
+	remote.Query = &query.Query{Root: query.Not{Part: query.ModSeq{Least: 1}}, Zone: time.UTC}
+	remote.Failed = func(_ string, err error) { h.failed = append(h.failed, err.Error()) }
+	if err := remote.Search(t.Context(), "INBOX", func(m expire.Match) error { t.Errorf("found %d by what is not known", m.UID); return nil }); err != nil || len(h.failed) != 6 {
+		t.Errorf("%v, %q", err, h.failed)
+	}
+	h.failed = nil
 	if err := os.Symlink("/etc/passwd", h.inbox+"/cur/7.M7P1.h:2,"); err != nil {
 		t.Fatal(err)
 	}

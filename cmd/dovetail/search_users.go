@@ -66,7 +66,7 @@ With several users one whose mail cannot be read does not stop the others.
 
 With --imap the mail of one user on any IMAP server is looked into. The server judges
 texts, flags and sizes as it understands them. It tells no date but by the day, so that
-of SAVED* what lies within a day of the date is left out; MAILBOX-GUID cannot be asked,
+of SAVED* what lies within a day of the date is left out; MAILBOX-GUID and MIMEPART cannot be asked,
 and SAVED*, GUID only where it has SAVEDATE, OBJECTID.
 
 Exit status: 0, 64 wrong usage, 65 a query that is not understood, 67 no such user,

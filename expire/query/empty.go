@@ -149,7 +149,7 @@ func (d Date) earliest() int64 {
 // equal tells whether two simple parts are the same.
 func equal(a, b Node) bool {
 	switch a.(type) {
-	case And, Or, Not, InThread, Sequence, UID: // UID has no ==, and the others are not simple
+	case And, Or, Not, InThread, MIMEPart, Sequence, UID: // UID has no ==, and the others are not simple
 		return false
 	}
 	switch b.(type) {

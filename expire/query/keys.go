@@ -19,8 +19,8 @@ func keys() map[string]keyFunc {
 		"UNKEYWORD": text("a keyword", func(v string) Node {
 			return Not{Keyword{v}}
 		}),
-		"INTHREAD": (*parser).inThread,
-		"OLDER":    (*parser).older, "YOUNGER": (*parser).younger,
+		"INTHREAD": (*parser).inThread, "MIMEPART": (*parser).mimePart,
+		"OLDER": (*parser).older, "YOUNGER": (*parser).younger,
 		"LARGER": sizeKey(true), "SMALLER": sizeKey(false),
 		"SUBJECT":    text("a text", func(v string) Node { return Header{Field: "Subject", Text: v, Folded: true} }),
 		"HEADER":     (*parser).header,

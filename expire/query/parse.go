@@ -131,9 +131,8 @@ func (p *parser) value(key int, what string) (string, error) {
 
 // unsupported are keys of Dovecot that cannot be had here, and why.
 var unsupported = map[string]string{
-	"MODSEQ":   "modification sequences are in Dovecot's index files only; an IMAP server can be asked for them (--imap)",
-	"MIMEPART": "use BODY, TEXT or HEADER",
-	"$":        "there is no search before this one",
+	"MODSEQ": "modification sequences are in Dovecot's index files only; an IMAP server can be asked for them (--imap)",
+	"$":      "there is no search before this one",
 }
 
 // keyFunc reads what follows a key; at is the key's index.

@@ -22,6 +22,8 @@
 //	BODY t, TEXT t
 //	INTHREAD REFS key                    in one thread with a message of that key; or REFERENCES,
 //	                                     which joins threads of one subject, or ORDEREDSUBJECT
+//	MIMEPART test                        a part of it is so: see PartTest. ( ) around several, NOT
+//	                                     before one, OR before two
 //	GUID id, EMAILID id
 //	MAILBOX name, MAILBOX-GUID id, MAILBOXID id
 //	OLDESTONLY                           stop at the first message that does not match
@@ -44,9 +46,9 @@
 // # Differences from doveadm
 //
 // Refused, where doveadm takes them for something: days that no calendar has
-// (2026-02-31), and "$", the result of a search before, of which there is none. MIMEPART
-// is refused as well, and so is MODSEQ, which Dovecot keeps in its index only, unless an
-// IMAP server is asked (Options.Remote). INTHREAD ORDEREDSUBJECT, and NOT before
+// (2026-02-31), and "$", the result of a search before, of which there is none. MODSEQ
+// is refused as well, which Dovecot keeps in its index only, unless an IMAP server is asked
+// (Options.Remote). INTHREAD ORDEREDSUBJECT, and NOT before
 // INTHREAD with brackets, make doveadm 2.3.19 crash.
 //
 // # Limits

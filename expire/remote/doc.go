@@ -17,6 +17,7 @@
 //	MODSEQ           CONDSTORE (RFC 7162)
 //	INTHREAD         THREAD= with that algorithm, and a server that knows the key, as Dovecot does; no dates inside
 //	MAILBOX-GUID     cannot be asked; MAILBOX can
+//	MIMEPART         cannot be asked
 //
 // A saved date cannot be fetched, so SAVED* is known by the day only: of a message that
 // was saved within a day of the time asked for it is not known whether it matches. It is

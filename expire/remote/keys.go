@@ -77,10 +77,14 @@ func (w *writer) keys(n query.Node, more bool) (string, error) {
 			err = cannot("GUID", "OBJECTID")
 		}
 		return "EMAILID " + id, err
+	case query.All:
+		return everything, nil
+	case query.MIMEPart:
+		return "", fmt.Errorf("%w MIMEPART; there is BODY, TEXT and HEADER", ErrCannot)
 	case query.MailboxID:
 		return "", fmt.Errorf("%w MAILBOX-GUID; name the mailbox with MAILBOX", ErrCannot)
 	}
-	return everything, nil // query.All
+	return "", fmt.Errorf("%w %T", ErrCannot, n)
 }
 
 func (w *writer) modSeq(n query.ModSeq) (string, error) {

@@ -240,7 +240,7 @@ func TestAbilities(t *testing.T) {
 	c := peer.IMAP(t, addr, "user1")
 	put(t, c, 3, nil)
 	a := account(t, addr, "")
-	for text, want := range map[string]string{"SAVEDBEFORE 1d": "SAVEDATE", "NOT ( SEEN OR GUID x )": "OBJECTID", "MODSEQ 1": "CONDSTORE", "INTHREAD REFS ALL": "THREAD=REFS", "SAVEDSINCE 1d BEFORE 1h": "SAVEDATE"} {
+	for text, want := range map[string]string{"SAVEDBEFORE 1d": "SAVEDATE", "NOT ( SEEN OR GUID x )": "OBJECTID", "MODSEQ 1": "CONDSTORE", "NOT MIMEPART TYPE text": "MIMEPART", "INTHREAD REFS ALL": "THREAD=REFS", "SAVEDSINCE 1d BEFORE 1h": "SAVEDATE"} {
 		if _, err := search(t, a, text); !errors.Is(err, remote.ErrCannot) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
