@@ -59,11 +59,24 @@ func Database(path string) (*database.DB, error) {
 	// here waits in order.
 	db.SetMaxOpenConns(1)
 	return database.New(db, database.Options{
-		Before: func() error { return os.MkdirAll(filepath.Dir(abs), 0o750) },
+		Before: func() error { return prepare(abs) },
 		Blob:   "BLOB",
 		ByKey:  " WITHOUT ROWID",
 		Busy:   busy,
 	}), nil
+}
+
+// prepare makes the file, and its folder, where they are missing. Whom the umask lets may
+// share it, others may not: it has names of users and of their mailboxes.
+func prepare(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o660)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // busy tells of the error that a change to WAL mode gives at once, without

@@ -42,7 +42,10 @@ func TestOneFile(t *testing.T) {
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil || len(files) != 1 || files[0].Name() != "state.db" {
-		t.Errorf("files %v, %v", files, err)
+		t.Fatalf("files %v, %v", files, err)
+	}
+	if info, err := files[0].Info(); err != nil || info.Mode().Perm()&0o7 != 0 {
+		t.Errorf("everybody may look into it: %v, %v", info.Mode(), err)
 	}
 }
 
