@@ -85,6 +85,19 @@ query = "BEFORE 1d"
 	}
 }
 
+// Where the state database is down nothing goes by the clock first-seen.
+func TestExpireWithoutState(t *testing.T) {
+	s := newSite(t, peer.OwnUIDs(1))
+	s.rules("[[expire]]\nmailboxes = \"Spam\"\nquery = \"ALL\"\nclock = \"first-seen\"\n[[expire]]\nmailboxes = [\"Spam\", \"Trash\"]\nquery = \"ALL\"\n")
+	s.put(s.users[0], ".Maildir", []aged{{"Spam", "", 99 * time.Hour}, {"Trash", "", 0}})
+	for range 2 {
+		status, out, problems := s.run("expire", "-u", "user1", "-o", "state.url=sqlite:/dev/null/state.db")
+		if left := s.left("user1", ".Maildir"); status != 75 || len(left) != 1 || !strings.HasPrefix(left[0], "Spam/") || !strings.Contains(problems, "user user1: mailbox Spam: asking when messages were first seen") {
+			t.Errorf("status %d, left %q\n%s%s", status, left, out, problems)
+		}
+	}
+}
+
 // A run whose time is over goes on with the user where it ended, and comes to those
 // before that at last.
 func TestExpireResumes(t *testing.T) {
