@@ -25,14 +25,22 @@ func (c *conn) next(keys string) {
 	c.keys = keys
 }
 
-func (c *conn) Write(b []byte) (int, error) {
+// put tells whether the keys were put into a command.
+func (c *conn) put() bool {
 	c.mu.Lock()
-	keys := c.keys
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	return c.keys == ""
+}
+
+func (c *conn) Write(b []byte) (int, error) {
 	before, after, found := bytes.Cut(b, []byte("KEYWORD "+placeholder))
 	if !found {
 		return c.Conn.Write(b)
 	}
+	c.mu.Lock()
+	keys := c.keys
+	c.keys = ""
+	c.mu.Unlock()
 	if _, err := c.Conn.Write(bytes.Join([][]byte{before, []byte(keys), after}, nil)); err != nil {
 		return 0, err
 	}

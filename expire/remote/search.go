@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -150,6 +151,9 @@ func (b *box) search(keys string) ([]imap.UID, error) {
 	data, err := a.client.UIDSearch(&imap.SearchCriteria{Flag: []imap.Flag{placeholder}}, &imap.SearchOptions{ReturnAll: a.has(imap.CapESearch)}).Wait()
 	if err != nil {
 		return nil, a.failed("searching", err)
+	}
+	if !a.conn.put() {
+		return nil, errors.New("searching: the server was asked something else")
 	}
 	set, ok := data.All.(imap.UIDSet)
 	if data.All == nil || ok && len(set) == 0 {
