@@ -27,8 +27,8 @@
 //   - Letters with two marks are taken apart at once (RFC 5051), where Dovecot 2.3
 //     takes off one mark.
 //   - MIMEPART FILENAME and PARAM understand names that are encoded (RFC 2231), PARENT more
-//     than EXISTS, and brackets, NOT and DEPTH with CHILD. HEADER, BODY, TEXT, DESCRIPTION and the fields of
-//     enclosed messages are refused: doveadm finds nothing by most of them.
+//     than EXISTS, and brackets, NOT and DEPTH with CHILD. HEADER, BODY, TEXT, DESCRIPTION
+//     and the fields of enclosed messages are refused: doveadm finds nothing by most of them.
 //   - INTHREAD with a message that cannot be read in the mailbox is an error: its thread
 //     is not known. ORDEREDSUBJECT, which doveadm 2.3.19 crashes on, is as RFC 5256 has it.
 //   - OLDESTONLY ends the search of a mailbox, which Dovecot 2.3 does for some keys only.

@@ -109,6 +109,12 @@ func inUse(err error) bool {
 // anything else.
 func (e *editor) controlFiles() ([]string, error) {
 	s, f := e.store, e.folder
+	if info, err := s.fs.Lstat(f.dir); err != nil || info.Mode()&fs.ModeSymlink != 0 {
+		if err == nil {
+			err = fmt.Errorf("%w: it is a symbolic link", ErrKept)
+		}
+		return nil, err
+	}
 	var files []string
 	dirs := []string{f.dir}
 	if f.control != f.dir {

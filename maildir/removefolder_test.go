@@ -78,6 +78,13 @@ func TestRemoveFolder(t *testing.T) {
 			kept(t, s, "busy", "delivery")
 			kept(t, s, "odd", "notes")
 			kept(t, s, "a", "")
+			if err := os.Rename(dir["odd"], home+"/elsewhere"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(home+"/elsewhere", dir["odd"]); err != nil {
+				t.Fatal(err)
+			}
+			kept(t, s, "odd", "symbolic link")
 			if err := s.RemoveFolder(t.Context(), "inbox"); !errors.Is(err, maildir.ErrInbox) {
 				t.Errorf("INBOX: %v", err)
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -66,8 +65,8 @@ With several users one whose mail cannot be read does not stop the others.
 
 With --imap the mail of one user on any IMAP server is looked into. The server judges
 texts, flags and sizes as it understands them. It tells no date but by the day, so that
-of SAVED* what lies within a day of the date is left out; MAILBOX-GUID and MIMEPART cannot be asked,
-and SAVED*, GUID only where it has SAVEDATE, OBJECTID.
+of SAVED* what lies within a day of the date is left out. MAILBOX-GUID and MIMEPART
+cannot be asked, and SAVED*, GUID only where it has SAVEDATE, OBJECTID.
 
 Exit status: 0, 64 wrong usage, 65 a query that is not understood, 67 no such user,
 68 no such mailbox (--dovecot 2.3), 75 something failed for now, 77 no permission,
@@ -257,50 +256,4 @@ func (s *sweep) resolve(ctx context.Context, name string) (*userdb.User, *maildi
 	u := rcpt.User
 	store, err := s.stores(u, rcpt.Location)
 	return u, store, fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}, err
-}
-
-// user does the work for one user, with the user's rights.
-func (s *sweep) user(ctx context.Context, name string) error {
-	u, store, rights, err := s.resolve(ctx, name)
-	if err != nil {
-		return err
-	}
-	mail := &expire.User{Store: store, Query: s.query, Stat: s.stat}
-	mail.Failed = func(mailbox string, err error) { s.note(fmt.Errorf("user %s: mailbox %s: %w", u.Name, mailbox, err)) }
-	mail.Act = rights.Do
-	return rights.Do(func() error { return s.mailboxes(ctx, mail, u.Name) })
-}
-
-func (s *sweep) mailboxes(ctx context.Context, mail *expire.User, name string) error {
-	there, missing, err := mail.Mailboxes(ctx)
-	if err != nil {
-		return err
-	}
-	s.missing(name, missing)
-	if s.childrenFirst {
-		slices.Reverse(there)
-	}
-	for _, mailbox := range there {
-		if err := s.mailbox(ctx, mail, name, mailbox); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			s.note(fmt.Errorf("user %s: mailbox %s: %w", name, mailbox, err))
-		}
-	}
-	return nil
-}
-
-// missing tells of mailboxes that the query names and that are not there.
-func (s *sweep) missing(name string, missing []string) {
-	for _, mailbox := range missing {
-		err := fmt.Errorf("user %s: mailbox %s doesn't exist", name, mailbox)
-		switch {
-		case s.many():
-		case s.rules == query.Dovecot23:
-			s.note(exit(err, exNotFound))
-		default:
-			s.say("warning: %v", err)
-		}
-	}
 }

@@ -376,6 +376,7 @@ func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"SEEN not FLAGGED not SINCE 1w", "( mailbox A or mailbox 'B c' ) all", "uid 1,5:9,*", "larger 10M savedbefore 30d",
 		"header x '' body ä", "or seen or not ( flagged deleted )", "since '1-Nov-2026 02:00:00 +0200'", "oldestonly new",
+		"inthread refs ( subject a or uid 5 ) not modseq /flags/x priv 7", "mimepart not ( or type text filename is 'a b' child size larger 5 disposition param a b )",
 	} {
 		f.Add(text)
 	}
@@ -384,7 +385,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		q, err := query.Parse(words, query.Options{Now: now})
+		q, err := query.Parse(words, query.Options{Now: now, Remote: true})
 		if err != nil {
 			return
 		}
@@ -393,7 +394,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil || !slices.Equal(again, q.Words()) {
 			t.Fatalf("%q, printed as %q: %v", words, q, err)
 		}
-		second, err := query.Parse(again, query.Options{Now: now})
+		second, err := query.Parse(again, query.Options{Now: now, Remote: true})
 		if err != nil {
 			t.Fatalf("%q, printed as %q: %v", words, q, err)
 		}

@@ -84,7 +84,7 @@ func sample(users, folders int, names ...string) *policy.Report {
 	start := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	r := &policy.Report{Started: start, Ended: start.Add(83 * time.Second)}
 	for u := range users {
-		user := policy.UserReport{User: fmt.Sprintf("user%d", u), OptOut: u == 2}
+		user := policy.UserReport{User: fmt.Sprintf("user%d", u), OptOut: u == 2 || u > 100}
 		for f := range folders {
 			name := fmt.Sprintf("Folder %d", f)
 			if f < len(names) {
@@ -221,7 +221,7 @@ func TestSizes(t *testing.T) {
 		r.Errors = append(r.Errors, fmt.Sprint("error ", i))
 	}
 	doc, source := page(t, r)
-	for _, want := range []string{"25 other mailboxes", "and 100 more", "and 200 more users", "700 users", "deleted"} {
+	for _, want := range []string{"25 other mailboxes", "and 100 more", "and 200 more users", "700 users", "deleted", "user599, and 100 more"} {
 		if !strings.Contains(text(doc), want) {
 			t.Errorf("a large report does not say %q", want)
 		}

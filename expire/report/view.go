@@ -33,6 +33,7 @@ type view struct {
 	People      []person // for whom something was done
 	MorePeople  int
 	Kept        []string // users who keep all from a rule
+	MoreKept    int
 }
 
 type problem struct{ User, Mailbox, Text string }
@@ -91,6 +92,7 @@ func (v *view) problems() {
 		}
 	}
 	v.Problems, v.MoreProblem = cut(v.Problems, maxProblems)
+	v.Kept, v.MoreKept = cut(v.Kept, maxUsers)
 }
 
 // cut gives the first of some, and how many there are behind them.
