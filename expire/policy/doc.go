@@ -4,13 +4,15 @@
 // # Rules
 //
 // A rule is about users, mailboxes, and the messages there that a query matches. Each
-// mailbox is read once for all rules, and each message opened at most once. The first
-// rule whose query matches a message decides on it, also where its limits make the
-// message stay: a rule that caps a mailbox stands behind those that name what goes first.
+// mailbox is read once for all rules, and each message opened at most once; INTHREAD
+// alone reads the mailbox before. The first rule whose query matches a message decides
+// on it, also where its limits make the message stay: a rule that caps a mailbox stands
+// behind those that name what goes first.
 //
 // A rule with AtLeast leaves that much in the mailbox, of whatever mail. One with AtMost
-// takes no more of what it matches than is needed for that little to be left. Both count what
-// the rules before it leave, and let the oldest go first, by the rule's clock.
+// takes no more of what it matches than is needed for that little to be left. Both count
+// what the rules before it leave, and let the oldest go first, by the rule's clock. They
+// do not bind the rules behind it.
 //
 // # Clocks
 //
@@ -18,11 +20,11 @@
 // Saved is when the inode changed last: also with each change of flags. FirstSeen is when
 // a run first saw the message in its mailbox. A message that is seen for the first time
 // gets its stamp, and no rule with that clock matches it. When the stamps cannot be
-// read, nothing goes in mailboxes that such a rule is about.
+// read, nothing goes in mailboxes that such a rule is about. INTHREAD knows no such clock.
 //
 // # What is promised
 //
-// A Planner makes a Plan of a user's mail and changes nothing. Plan.Execute carries it
+// A Planner makes a Plan of a user's mail and changes no mail. Plan.Execute carries it
 // out: a message that has got other flags since, or was moved or removed, stays or is
 // gone, whatever the plan says (see package expire). A message that could not be read
 // stays. Nothing is planned again while it is carried out, so that a message is moved once.

@@ -20,6 +20,14 @@ func (q *Query) HasClock(c Clock) bool {
 	})
 }
 
+// HasThreads tells whether a query asks about more than a message itself.
+func (q *Query) HasThreads() bool {
+	return uses(q.Root, func(n Node) bool {
+		_, ok := n.(InThread)
+		return ok
+	})
+}
+
 // uses tells whether one of the parts of a query is of a kind.
 func uses(n Node, kind func(Node) bool) bool {
 	var parts []Node

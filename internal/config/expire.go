@@ -108,6 +108,9 @@ func (e *Expire) parse(now time.Time) (*query.Query, error) {
 	if q.HasNumbers() {
 		return nil, errors.New("query: numbers of messages change with each that goes: name them otherwise")
 	}
+	if e.Clock == "first-seen" && q.HasThreads() {
+		return nil, errors.New("query: INTHREAD does not go together with the clock first-seen")
+	}
 	return q, nil
 }
 
