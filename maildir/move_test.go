@@ -176,6 +176,22 @@ func TestMoveNameTaken(t *testing.T) {
 	}
 }
 
+// Two messages of one name, as a broken copy makes them, get two names.
+func TestMoveTwins(t *testing.T) {
+	s := reopen(t, "maildir:~/Maildir", func(o *maildir.Options) { o.Home = t.TempDir() })
+	put(t, s, "INBOX", "a", `\Seen`)
+	all := chosen(t, s, "INBOX")
+	twin := maildir.Removal{Path: all[0].Path + "T", Size: all[0].Size}
+	if err := os.Link(all[0].Path, twin.Path); err != nil {
+		t.Fatal(err)
+	}
+	if n := move(t, s, "INBOX", append(all, twin), "Old"); n != 2 {
+		t.Errorf("%d were moved", n)
+	}
+	wantContents(t, s, "Old", `a [\deleted \seen]`, `a [\seen]`)
+	mustCheck(t, s)
+}
+
 func TestMoveErrors(t *testing.T) {
 	s := open(t, "maildir:~/Maildir", nil)
 	put(t, s, "INBOX", "a")

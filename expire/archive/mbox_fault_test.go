@@ -66,6 +66,54 @@ func TestMboxHalf(t *testing.T) {
 	}
 }
 
+// What is as long as it should be is another program's, whatever it is, and stays.
+func TestMboxChanged(t *testing.T) {
+	h := newHome(t)
+	h.put("INBOX", text("one"), received)
+	h.archive("mbox:~/a", "INBOX")
+	index := h.read(h.dir + "/.a.dovetail")
+	index = index[:strings.LastIndex(string(index), "= ")]
+	changed := strings.Replace(string(h.read(h.dir+"/a")), "Text", "text", 1)
+	if err := errors.Join(os.WriteFile(h.dir+"/a", []byte(changed), 0o600), os.WriteFile(h.dir+"/.a.dovetail", index, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	h.archive("mbox:~/a", "INBOX")
+	h.want("a", strings.Replace(line("one"), "Text", "text", 1), line("one"))
+	if len(h.warnings) != 1 {
+		t.Errorf("told %q", h.warnings)
+	}
+}
+
+// After a write that failed there is nothing to mend, whatever others write then.
+func TestMboxFailedWrite(t *testing.T) {
+	failed := 0
+	for n := 1; ; n++ {
+		h := newHome(t)
+		h.put("INBOX", text("zero"), received)
+		h.archive("mbox:~/a", "INBOX")
+		h.put("INBOX", text("one"), received)
+		faulty := &fsxtest.Faulty{FS: fsx.OS{}, FailAt: n}
+		if h.try("mbox:~/a", "INBOX", faulty) != nil {
+			failed++
+		}
+		other := "From b@example.net Sun Mar  9 08:07:06 2025\nSubject: other\n\nText of other\n\n"
+		if err := os.WriteFile(h.dir+"/a", append(h.read(h.dir+"/a"), other...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h.warnings = nil
+		h.archive("mbox:~/a", "INBOX")
+		if got := h.kept("a"); len(got) != 3 || len(h.warnings) > 0 {
+			t.Errorf("call %d: %q, told %q", n, got, h.warnings)
+		}
+		if faulty.Calls() < n || t.Failed() {
+			break
+		}
+	}
+	if failed == 0 {
+		t.Error("never failed")
+	}
+}
+
 func size(t *testing.T, name string) int64 {
 	t.Helper()
 	info, err := os.Stat(name)
