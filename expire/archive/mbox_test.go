@@ -203,6 +203,15 @@ func TestMboxLocked(t *testing.T) {
 	h.put("INBOX", text("one"), received)
 	h.archive("mbox:~/a", "INBOX")
 	h.put("INBOX", text("two"), received)
+	dot := h.dir + "/a.lock"
+	if err := os.WriteFile(dot, []byte("1:elsewhere.example.org"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.isLocked()
+	time.AfterFunc(50*time.Millisecond, func() { os.Remove(dot) })
+	h.archive("mbox:~/a", "INBOX")
+	h.want("a", line("one"), line("two"))
+
 	file, err := os.OpenFile(h.dir+"/a", os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -211,24 +220,11 @@ func TestMboxLocked(t *testing.T) {
 	if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &l); err != nil {
 		t.Fatal(err)
 	}
-	dot := h.dir + "/a.lock"
-	if err := os.WriteFile(dot, []byte("1:elsewhere.example.org"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-	defer cancel()
-	a := h.open("mbox:~/a", fsx.OS{})
-	m := h.matches("INBOX")[1]
-	if err := a.Add(ctx, &m, opener(m)); err != nil {
-		t.Fatal(err)
-	}
-	if err := a.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("with a lock of another machine: %v", err)
-	}
-	time.AfterFunc(50*time.Millisecond, func() { os.Remove(dot) })
-	time.AfterFunc(150*time.Millisecond, func() { file.Close() })
+	h.isLocked()
+	time.AfterFunc(50*time.Millisecond, func() { file.Close() })
 	h.archive("mbox:~/a", "INBOX")
 	h.want("a", line("one"), line("two"))
+
 	host, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)
@@ -239,4 +235,22 @@ func TestMboxLocked(t *testing.T) {
 	h.put("INBOX", text("three"), received)
 	h.archive("mbox:~/a", "INBOX")
 	h.want("a", line("one"), line("two"), line("three"))
+}
+
+// isLocked wants an archive of the home to wait.
+func (h *home) isLocked() {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	a := h.open("mbox:~/a", fsx.OS{})
+	m := h.matches("INBOX")[1]
+	if err := a.Add(ctx, &m, opener(m)); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := a.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		h.t.Errorf("with a lock of another program: %v", err)
+	}
+	if err := a.Close(); err != nil {
+		h.t.Error(err)
+	}
 }
