@@ -45,8 +45,11 @@ func (s *searchSetup) searches() []searchKind {
 
 // oldRead is what the site's cron lines look for. The week is the same for all programs.
 func (s *searchSetup) oldRead() []string {
-	return []string{"mailbox", "INBOX", "SEEN", "not", "FLAGGED", "not", "SINCE", fmt.Sprint(s.weekAgo)}
+	return []string{"mailbox", "INBOX", "SEEN", "not", "FLAGGED", "not", "SINCE", fmt.Sprint(s.weekAgo())}
 }
+
+// weekAgo is a Unix time.
+func (s *searchSetup) weekAgo() int64 { return s.now.Add(-7 * 24 * time.Hour).Unix() }
 
 // measureSearch runs searches and an expunge of half of a mailbox with doveadm and with
 // ours, the expunge with find too. All have the mailbox's files in the kernel's memory, and
@@ -98,8 +101,8 @@ type searchSetup struct {
 	config  string
 	program string
 	runs    int
-	n       int   // messages
-	weekAgo int64 // Unix time
+	n       int // messages
+	now     time.Time
 }
 
 // searchUsers are the users of the case: the first for searches, the others for expunges.
@@ -108,7 +111,7 @@ const searchUsers = 100
 func newSearchSetup(t *benchT, o options, n int) *searchSetup {
 	d := peer.StartDovecot(t, peer.DovecotOptions{Users: peer.OneUID(searchUsers)})
 	return &searchSetup{
-		t: t, dovecot: d, config: storedConfig(t, d, ""), n: n, runs: max(o.runs, 1), weekAgo: time.Now().Add(-7 * 24 * time.Hour).Unix(),
+		t: t, dovecot: d, config: storedConfig(t, d, ""), n: n, runs: max(o.runs, 1), now: time.Now(),
 		program: filepath.Join(filepath.Dir(o.program), "dovetail"),
 	}
 }
@@ -119,7 +122,7 @@ func (s *searchSetup) maildir(user string) string {
 
 // mailbox makes a user's mailbox, to which Dovecot gives UIDs.
 func (s *searchSetup) mailbox(ctx context.Context, user string) error {
-	if err := makeMailbox(ctx, s.maildir(user), s.dovecot.User(user), s.n); err != nil {
+	if err := makeMailbox(ctx, s.maildir(user), s.dovecot.User(user), s.n, s.now); err != nil {
 		return err
 	}
 	if _, err := s.run(ctx, s.doveadm(user, "search", "ALL")); err != nil {

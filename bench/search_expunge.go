@@ -19,7 +19,7 @@ func (s *searchSetup) expunge(ctx context.Context, table io.Writer) (float64, er
 	}{
 		{name: "find -delete", command: func(user string) []string {
 			return []string{"/usr/bin/find", filepath.Join(s.maildir(user), "cur"), "-type", "f", "-name", "*:2,*S*",
-				"!", "-name", "*:2,*F*", "!", "-newermt", fmt.Sprintf("@%d", s.weekAgo-1), "-delete"}
+				"!", "-name", "*:2,*F*", "!", "-newermt", fmt.Sprintf("@%d", s.weekAgo()-1), "-delete"}
 		}},
 		{name: "doveadm", command: func(user string) []string { return s.doveadm(user, "expunge", s.oldRead()...) }},
 		{name: "dovetail", command: func(user string) []string { return s.dovetail(user, "expunge", s.oldRead()...) }},

@@ -32,8 +32,8 @@ const (
 // the messages are read, not flagged, and older than a week.
 var searchFlags = []string{"S", "S", "", "RS", "S", "FS", "", "S", "", "", "S", "RS", "", "S", "F", "S", "S", "", "S", ""}
 
-// makeMailbox makes a Maildir of n messages.
-func makeMailbox(ctx context.Context, maildir string, owner peer.User, n int) error {
+// makeMailbox makes a Maildir of n messages that came in before a time.
+func makeMailbox(ctx context.Context, maildir string, owner peer.User, n int, now time.Time) error {
 	for _, part := range []string{"", "tmp", "new", "cur"} {
 		dir := filepath.Join(maildir, part)
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -43,7 +43,6 @@ func makeMailbox(ctx context.Context, maildir string, owner peer.User, n int) er
 			return err
 		}
 	}
-	now := time.Now()
 	g, ctx := errgroup.WithContext(ctx)
 	for w := range searchWriters {
 		g.Go(func() error {

@@ -55,6 +55,7 @@ const chunk = 64 << 10
 // scratch is what the messages of a search share: buffers, and what looks at files.
 type scratch struct {
 	viewer              *maildir.Viewer
+	subject             subject
 	raw, folded, chunks []byte
 }
 

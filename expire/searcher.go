@@ -168,7 +168,8 @@ func (s *searcher) look(ctx context.Context, b *scratch, from int) (f findings) 
 
 // ask asks about one message.
 func (s *searcher) ask(ctx context.Context, b *scratch, i int) (bool, Match, error) {
-	m := &subject{Found: s.scan.At(i), ctx: ctx, store: s.user.Store, last: uint32(s.scan.Len()), scratch: b}
+	m := &b.subject
+	*m = subject{Found: s.scan.At(i), ctx: ctx, store: s.user.Store, last: uint32(s.scan.Len()), scratch: b}
 	ok, err := s.matcher.matches(m, s.user.Stat)
 	err = errors.Join(err, m.close())
 	return ok, Match{Found: m.Found, Mailbox: s.scan.Mailbox, MailboxID: s.scan.ID, Status: m.status}, err

@@ -26,7 +26,7 @@ type subject struct {
 	status  *maildir.Status
 	start   []byte // of the file, where that is read
 	whole   bool   // start is all of it
-	header  string // at the start; "" where that has to be read otherwise
+	header  []byte // at the start; nil where that has to be read otherwise
 	content *message.Message
 	file    io.Closer
 }
@@ -74,7 +74,7 @@ func (s *subject) message() (*message.Message, error) {
 	if s.content != nil {
 		return s.content, nil
 	}
-	if s.read(); s.whole && s.header != "" {
+	if s.read(); s.whole && s.header != nil {
 		s.content = message.Parse(s.start)
 		return s.content, nil
 	}
@@ -106,7 +106,7 @@ func (s *subject) read() {
 
 // fields gives the fields of the header that are called name, first to last.
 func (s *subject) fields(name string) (iter.Seq[message.Field], error) {
-	if s.read(); s.header != "" && name != "" {
+	if s.read(); s.header != nil && name != "" {
 		return message.FieldsOf(s.header, name), nil
 	}
 	m, err := s.message()

@@ -25,6 +25,11 @@ func (r *reader) listing() (*listing, error) {
 			return nil, err
 		}
 		slices.Sort(l.names[i])
+		// In this order they are read from now on, and memory is fast when it is read so.
+		memory = texts{}
+		for j, name := range l.names[i] {
+			l.names[i][j] = memory.keep(name)
+		}
 	}
 	r.dropDirectories(l)
 	for i, names := range l.names {
@@ -92,6 +97,9 @@ func (l *listing) note(base string, record uidRecord) {
 
 // find gives the index of the name with a base name among sorted ones; -1 for none.
 func find(names []string, base string) int {
+	if len(names) == 0 {
+		return -1
+	}
 	i, ok := slices.BinarySearch(names, base)
 	if ok {
 		return i

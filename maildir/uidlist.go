@@ -155,11 +155,13 @@ func (l *uidList) parseRecord(line string) (base string, r uidRecord, ok bool) {
 	r = uidRecord{uid: uid, size: -1, vsize: -1}
 	name := rest
 	if l.version == 3 {
-		var extensions string
-		if extensions, name, ok = strings.Cut(" "+rest, " :"); !ok {
-			return "", r, false
+		if name, ok = strings.CutPrefix(rest, ":"); !ok { // the most lines have no extensions
+			var extensions string
+			if extensions, name, ok = strings.Cut(rest, " :"); !ok {
+				return "", r, false
+			}
+			r.parseExtensions(extensions)
 		}
-		r.parseExtensions(extensions)
 	}
 	base, _, _ = strings.Cut(name, ":")
 	return base, r, base != "" && !strings.Contains(base, "/")

@@ -23,6 +23,7 @@ type Viewer struct {
 	scan  *Scan
 	dirs  [len(readParts)]fsx.Dir // nil: not opened yet
 	start []byte
+	st    unix.Stat_t
 }
 
 // Viewer makes one, which is to be closed.
@@ -44,9 +45,9 @@ var errIrregular = errors.New("not a regular file")
 
 // Stat is Found.Stat.
 func (v *Viewer) Stat(f *Found) (Status, error) {
-	var st unix.Stat_t
+	st := &v.st
 	err := v.look(f, func(dir fsx.Dir) error {
-		err := dir.Lstat(f.file, &st)
+		err := dir.Lstat(f.file, st)
 		if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
 			err = errIrregular
 		}

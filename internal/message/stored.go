@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strings"
 )
 
 // readWhole is the size up to which a stored message is read at once: one call
@@ -62,27 +61,46 @@ func readHead(r io.ReaderAt, size int64) ([]byte, error) {
 // HeaderOf gives the header at the beginning of a stored message, for FieldsOf. It is not
 // ok where Read is needed: start holds no end of it, it does not begin with a field, or has
 // CRLF line ends.
-func HeaderOf(start []byte) (header string, ok bool) {
+func HeaderOf(start []byte) (header []byte, ok bool) {
 	line, _, _ := bytes.Cut(start, []byte{'\n'})
 	n := headerLen(start)
-	if len(line) == 0 || line[len(line)-1] == '\r' || !bytes.HasSuffix(start[:n], []byte("\n\n")) || parseField(string(line)).Name == "" {
-		return "", false
+	if bytes.HasSuffix(line, []byte{'\r'}) || len(nameOf(line)) == 0 || !bytes.HasSuffix(start[:n], []byte("\n\n")) {
+		return nil, false
 	}
-	return string(start[:n]), true
+	return start[:n], true
 }
 
 // FieldsOf gives the fields of a header that are called name (in any case), first to last.
 // It makes fields of no others. Name is not empty.
-func FieldsOf(header, name string) iter.Seq[Field] {
+func FieldsOf(header []byte, name string) iter.Seq[Field] {
+	want := []byte(name)
 	return func(yield func(Field) bool) {
-		for len(header) > 0 && header[0] != '\n' {
-			n := fieldLen(header)
-			if i := strings.IndexByte(header[:n], ':'); i >= 0 && strings.EqualFold(strings.TrimRight(header[:i], " \t"), name) {
-				if f := parseField(header[:n]); f.Name != "" && !yield(f) {
-					return
-				}
+		for rest := header; len(rest) > 0 && rest[0] != '\n'; {
+			field := rest
+			line, after, _ := bytes.Cut(rest, []byte{'\n'})
+			rest = after
+			if line[0]|0x20 != want[0]|0x20 || !bytes.EqualFold(nameOf(line), want) {
+				continue
 			}
-			header = header[n:]
+			for len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
+				_, rest, _ = bytes.Cut(rest, []byte{'\n'})
+			}
+			if !yield(parseField(string(field[:len(field)-len(rest)]))) {
+				return
+			}
 		}
 	}
+}
+
+// nameOf gives the name of the field that begins with a line; nothing where none does.
+func nameOf(line []byte) []byte {
+	i := bytes.IndexByte(line, ':')
+	if i < 0 {
+		return nil
+	}
+	name := bytes.TrimRight(line[:i], " \t")
+	if bytes.ContainsAny(name, " \t") {
+		return nil
+	}
+	return name
 }
