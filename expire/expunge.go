@@ -27,6 +27,7 @@ func (u *User) Expunge(ctx context.Context, mailbox string, done func(Match)) er
 // expungeParts is Expunge of the messages in the order of their UIDs, part by part.
 func (u *User) expungeParts(ctx context.Context, mailbox string, done func(Match)) error {
 	remover := u.Store.Remover(mailbox)
+	remover.Act = u.Act
 	chosen := make([]Match, 0, maildir.RemoveAtOnce)
 	remove := func() error {
 		err := remover.Remove(ctx, Removals(chosen, u.Query.HasClock(query.Saved)), func(i int) { done(chosen[i]) })

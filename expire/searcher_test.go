@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"dovetail/expire"
 	"dovetail/expire/query"
+	"dovetail/internal/fsx"
 	"dovetail/maildir"
 )
 
@@ -19,12 +23,17 @@ import (
 const many = 1500
 
 // largeMailbox makes an INBOX of many messages.
-func largeMailbox(t *testing.T) *maildir.Store {
+func largeMailbox(t *testing.T) string {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "Maildir")
 	g := &maildirMaker{Rand: rand.New(rand.NewPCG(1, 5)), t: t, now: time.Now()}
 	g.folder(root, many)
-	store, err := maildir.Open(maildir.Options{Location: maildir.Location{Root: root}, Separator: "/"})
+	return root
+}
+
+func openStore(t *testing.T, root string, fsys fsx.FS) *maildir.Store {
+	t.Helper()
+	store, err := maildir.Open(maildir.Options{Location: maildir.Location{Root: root}, Separator: "/", FS: fsys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +64,7 @@ func searchAs(t *testing.T, store *maildir.Store, words []string, act func(func(
 
 // Several goroutines find what one finds, in the same order.
 func TestSearchTogether(t *testing.T) {
-	store := largeMailbox(t)
+	store := openStore(t, largeMailbox(t), nil)
 	g := &queryMaker{Rand: rand.New(rand.NewPCG(1, 6)), mailboxes: []string{"INBOX", "*"}, guids: []string{"x"}}
 	matched := 0
 	for i := range 60 {
@@ -79,7 +88,7 @@ func TestSearchTogether(t *testing.T) {
 // A search together ends as one goroutine's does: told to stop, by an error of who
 // takes what is found, and without rights.
 func TestSearchTogetherEnds(t *testing.T) {
-	store := largeMailbox(t)
+	store := openStore(t, largeMailbox(t), nil)
 	failure := errors.New("failure")
 	for name, c := range map[string]struct {
 		act  func(func() error) error
@@ -104,21 +113,47 @@ func TestSearchTogetherEnds(t *testing.T) {
 	}
 }
 
-// What goes is what a search finds, whatever number of parts it goes in.
+// failing is a file system that does not remove one file.
+type failing struct {
+	fsx.OS
+	name string
+}
+
+func (f failing) Remove(name string) error {
+	if name == f.name {
+		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrPermission}
+	}
+	return f.OS.Remove(name)
+}
+
+// What goes is what a search finds, in however many parts and by however many goroutines,
+// and what is told to be gone is gone when one of them fails.
 func TestExpungeInParts(t *testing.T) {
-	store := largeMailbox(t)
-	words := []string{"MAILBOX", "INBOX", "SEEN", "SUBJECT", "o"}
-	found, all := searchAs(t, store, words, asIs), searchAs(t, store, []string{"ALL"}, asIs)
-	q, err := query.Parse(words, query.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone := 0
-	u := &expire.User{Store: store, Query: q, Act: asIs}
-	if err := u.Expunge(t.Context(), "INBOX", func(expire.Match) { gone++ }); err != nil {
-		t.Fatal(err)
-	}
-	if left := len(searchAs(t, store, []string{"ALL"}, nil)); gone != len(found) || gone == 0 || left != len(all)-gone {
-		t.Errorf("%d found, %d gone, %d left of %d", len(found), gone, left, len(all))
+	for _, fails := range []bool{false, true} {
+		root := largeMailbox(t)
+		store := openStore(t, root, nil)
+		words := []string{"MAILBOX", "INBOX", "NOT", "SEEN"}
+		found, all := searchAs(t, store, words, asIs), searchAs(t, store, []string{"ALL"}, asIs)
+		if fails {
+			_, rest, _ := strings.Cut(found[len(found)/2], " ")
+			name, _, _ := strings.Cut(rest, " ")
+			store = openStore(t, root, failing{name: name})
+		}
+		q, err := query.Parse(words, query.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := map[uint32]bool{}
+		u := &expire.User{Store: store, Query: q, Act: asIs}
+		err = u.Expunge(t.Context(), "INBOX", func(m expire.Match) {
+			if _, err := os.Lstat(m.Path); !os.IsNotExist(err) {
+				t.Errorf("%s: %v", m.Path, err)
+			}
+			gone[m.UID] = true
+		})
+		left := len(searchAs(t, store, []string{"ALL"}, nil))
+		if fails != (err != nil) || fails == (len(gone) == len(found)) || len(gone) < 200 || left != len(all)-len(gone) {
+			t.Errorf("%d found, %d gone, %d left of %d, %v", len(found), len(gone), left, len(all), err)
+		}
 	}
 }

@@ -59,7 +59,8 @@ type editor struct {
 	folder  folder
 	perm    permissions
 	lock    *dotlock
-	changed map[string]bool // directories that are not flushed yet
+	changed map[string]bool          // directories that are not flushed yet
+	act     func(func() error) error // of the Remover; may be nil
 }
 
 // open finds the folder and locks it.

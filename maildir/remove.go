@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"dovetail/internal/mailerr"
@@ -18,8 +19,9 @@ import (
 const (
 	// RemoveAtOnce is how many are removed with one lock, so that others come to their turn.
 	RemoveAtOnce = 4096
-	countAtOnce  = 256 // in one line of maildirsize
-	checkEvery   = 64  // whether the lock is still ours: a removal by name is safe without it
+	countAtOnce  = 256 // in one line of maildirsize, after a look whether the lock is still ours
+	checkEvery   = 64  // moves from one look at the lock to the next
+	removers     = 4   // goroutines: a disk that is told of each free block lets one wait
 )
 
 // Removal is a message to remove, as it was when it was chosen.
@@ -31,6 +33,10 @@ type Removal struct {
 
 // Remover removes messages of one mailbox, part by part.
 type Remover struct {
+	// Act calls a function with the rights that the methods are called with, in a
+	// goroutine of its own; see fsx.Credentials.Do. Where it is set, several remove.
+	Act func(func() error) error
+
 	store   *Store
 	mailbox string
 	changed map[string]bool
@@ -49,6 +55,7 @@ func (r *Remover) Remove(ctx context.Context, all []Removal, done func(i int)) e
 	for from := 0; from < len(all); from += RemoveAtOnce {
 		part := all[from:min(from+RemoveAtOnce, len(all))]
 		err := r.store.edit(ctx, r.mailbox, r.changed, func(e *editor) error {
+			e.act = r.Act
 			return e.remove(ctx, part, func(i int) { done(from + i) })
 		})
 		if err != nil {
@@ -80,39 +87,57 @@ func (s *Store) RemoveChosen(ctx context.Context, mailbox string, choose func() 
 }
 
 func (e *editor) remove(ctx context.Context, all []Removal, done func(i int)) error {
-	var gone amount
 	if e.lock.after {
 		e.store.forgetMaildirsize() // what the dead one removed last is still counted in it
 	}
 	file := e.store.maildirsizeFile()
-	count := func() {
-		e.store.uncount(e.folder, gone, file)
-		gone = amount{}
-	}
-	defer count()
-	for i, r := range all {
-		if err := ctx.Err(); err != nil {
+	for from := 0; from < len(all); from += countAtOnce {
+		// A removal by name is safe without the lock.
+		if err := e.lock.check(); err != nil {
 			return err
 		}
-		if i%checkEvery == 0 {
-			if err := e.lock.check(); err != nil {
-				return err
+		part := all[from:min(from+countAtOnce, len(all))]
+		removed, err := e.removePart(ctx, part)
+		var gone amount
+		for i, r := range part {
+			if removed[i] {
+				done(from + i)
+				e.changed[path.Dir(r.Path)] = true
+				gone.bytes += r.Size
+				gone.count++
 			}
 		}
-		removed, err := e.removeOne(r)
+		e.store.uncount(e.folder, gone, file)
 		if err != nil {
-			return mailerr.FromErrno(fmt.Errorf("expunging %s: %w", r.Path, err))
-		}
-		if !removed {
-			continue
-		}
-		done(i)
-		gone.bytes += r.Size
-		if gone.count++; gone.count >= countAtOnce {
-			count()
+			return err
 		}
 	}
 	return nil
+}
+
+// removePart tells which messages it has removed.
+func (e *editor) removePart(ctx context.Context, part []Removal) ([]bool, error) {
+	removed := make([]bool, len(part))
+	each := func(from, step int) error {
+		for i := from; i < len(part); i += step {
+			err := ctx.Err()
+			if err != nil {
+				return err
+			}
+			if removed[i], err = e.removeOne(part[i]); err != nil {
+				return mailerr.FromErrno(fmt.Errorf("expunging %s: %w", part[i].Path, err))
+			}
+		}
+		return nil
+	}
+	if e.act == nil || len(part) < countAtOnce {
+		return removed, each(0, 1)
+	}
+	var g errgroup.Group
+	for i := range removers {
+		g.Go(func() error { return e.act(func() error { return each(i, removers) }) })
+	}
+	return removed, g.Wait()
 }
 
 func (e *editor) removeOne(r Removal) (bool, error) {
@@ -132,9 +157,6 @@ func (e *editor) removeOne(r Removal) (bool, error) {
 	if errors.Is(err, unix.ENOTEMPTY) { // it keeps no message from being removed
 		e.store.warn(fmt.Errorf("a directory with the name of a message stays: %s", r.Path))
 		return false, nil
-	}
-	if err == nil {
-		e.changed[path.Dir(r.Path)] = true
 	}
 	return err == nil, err
 }
