@@ -10,8 +10,8 @@ import (
 	"dovetail/maildir"
 )
 
-// Survey asks several queries about a mailbox in one pass: each message is looked at,
-// and opened, at most once.
+// Survey asks several queries about a mailbox in one pass: what is read of a message is
+// read once for all of them.
 type Survey struct {
 	Store     *maildir.Store
 	Questions []Question

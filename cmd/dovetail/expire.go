@@ -58,6 +58,7 @@ time is over, 77 no permission, 78 broken configuration.`,
 	}
 	o.addUsers(cmd, "all users")
 	f := cmd.Flags()
+	f.Lookup("verbose").Usage = "print what was done for each user, mailbox and rule, as with -n"
 	cli.Choice(f, &o.format, "format", "text, or json for one object", "text", "json")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "change nothing, and print what would go")
 	f.IntVarP(&o.jobs, "jobs", "j", 2, "users at once, 1 to 64")

@@ -4,10 +4,10 @@
 // # Rules
 //
 // A rule is about users, mailboxes, and the messages there that a query matches. Each
-// mailbox is read once for all rules, and each message opened at most once; INTHREAD
-// alone reads the mailbox before. The first rule whose query matches a message decides
-// on it, also where its limits make the message stay: a rule that caps a mailbox stands
-// behind those that name what goes first.
+// mailbox is read once for all rules, and each message opened at most once (a large one
+// a second time, if its body is asked for); INTHREAD alone reads the mailbox before. The
+// first rule whose query matches a message decides on it, also where its limits make the
+// message stay: a rule that caps a mailbox stands behind those that name what goes first.
 //
 // A rule with AtLeast leaves that much in the mailbox, of whatever mail. One with AtMost
 // takes no more of what it matches than is needed for that little to be left. Both count

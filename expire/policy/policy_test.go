@@ -24,6 +24,7 @@ func TestReadOnce(t *testing.T) {
 		for i := range 10 {
 			h.put("", i, "", fmt.Sprintf("Subject: %d\nDate: Thu, 01 Jan 2026 10:00:00 +0000", i))
 		}
+		large := h.put("", 10, "", "Subject: large\nX: "+strings.Repeat(strings.Repeat("x", 500)+"\n ", 100)+"\nDate: Thu, 01 Jan 2026 10:00:00 +0000")
 		var rules []*policy.Rule
 		for i, q := range queries[len(queries)-n:] {
 			rules = append(rules, h.rule(fmt.Sprint(i), q, nil))
@@ -36,7 +37,7 @@ func TestReadOnce(t *testing.T) {
 		}
 		count := map[string]int{}
 		for name, opens := range h.fs.opens {
-			if strings.Contains(name, ".M") && opens != 1 {
+			if strings.Contains(name, ".M") && opens != 1 && (name != large || opens > 2) {
 				t.Errorf("%d rules: %s was opened %d times", n, name, opens)
 			} else if !strings.Contains(name, ".M") {
 				count[strings.TrimPrefix(name, h.root)] = opens
@@ -133,6 +134,28 @@ func TestExecute(t *testing.T) {
 	}
 	if r := would.Folders[0].Rules[0]; r.Messages != 3 || r.Changed != 0 || would.Folders[0].After.Total().Messages != 2 || days(r.Newest) != 5 {
 		t.Errorf("before, it was %+v", would)
+	}
+}
+
+// A message that is flagged while it is looked at is asked about again, under its new name.
+func TestFlaggedMeanwhile(t *testing.T) {
+	for query, left := range map[string]string{"UNDELETED": "5", "UNDELETED BEFORE 1h": "5", "DELETED": "", "BEFORE 1h": ""} {
+		h := newHome(t)
+		h.put("", 5, "S", "Subject: a")
+		done := false
+		h.fs.before = func(name string) error {
+			if strings.Contains(name, "/cur/5.") && !done {
+				done = true
+				h.flag(5)
+			}
+			return nil
+		}
+		p := h.planner(h.rule("a", query, nil))
+		p.Ages = true // for which the message's file is looked at
+		h.plan(p).Execute(t.Context())
+		if got := h.left(""); !done || got != left {
+			t.Errorf("%s: left are %q, wanted %q", query, got, left)
+		}
 	}
 }
 
