@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,6 +24,7 @@ import (
 	"dovetail/internal/fsx"
 	"dovetail/learn"
 	"dovetail/learn/queue"
+	"dovetail/learn/rule"
 )
 
 func TestMain(m *testing.M) {
@@ -431,6 +433,39 @@ func TestSockets(t *testing.T) {
 	if _, err := os.Lstat(s.path("pipe/learn-spam")); err == nil {
 		t.Error("a socket is left")
 	}
+}
+
+// What watching leaves out has a line, as what an event tells has one.
+func TestWatchLog(t *testing.T) {
+	s := newSite(t)
+	s.configure(s.rspamd.URL, fmt.Sprintf("watch_interval = '50ms'\nwatch_dir = %q\n", s.path("watch")))
+	home := s.path("homes/bob")
+	for _, dir := range []string{"new", "cur", "tmp", ".Spam/new", ".Spam/cur", ".Spam/tmp"} {
+		if err := os.MkdirAll(filepath.Join(home, "Maildir", dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, long := home+"/Maildir/cur/1600000000.M1P1.h:2,S", time.Unix(1_600_000_000, 0)
+	err := os.WriteFile(old, []byte("Subject: one\n\nbody\n"), 0o644)
+	if err = errors.Join(err, os.Chtimes(old, long, long)); err != nil {
+		t.Fatal(err)
+	}
+	p := s.start("-o", "log.level=debug")
+	p.logs(`msg="looked at folders" user=bob first=true`, 1)
+	if err := os.WriteFile(filepath.Join(home, rule.OffFile), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	now := fmt.Sprintf("%s/Maildir/.Spam/cur/%d.M2P1.h:2,S", home, time.Now().Unix())
+	if err := os.Rename(old, now); err != nil {
+		t.Fatal(err)
+	}
+	p.logs(`level=INFO msg=lesson user=bob class=spam cause=COPY to=Spam origin=watch outcome="left out" reason="the user has switched learning off`, 1)
+	if err := os.WriteFile(fmt.Sprintf("%s/Maildir/.Spam/new/%d.M3P1.h", home, time.Now().Unix()), []byte("Subject: two\n\nbody\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.logs(`level=DEBUG msg=lesson user=bob class=spam cause=COPY to=Spam origin=watch outcome="left out" reason="it was delivered into the folder"`, 1)
+	p.signal(syscall.SIGTERM)
+	p.ends(0)
 }
 
 // systemd hears of every state.

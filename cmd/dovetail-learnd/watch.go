@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dovetail/cmd/internal/handin"
+	"dovetail/cmd/internal/setup"
 	"dovetail/internal/cli"
 	"dovetail/internal/config"
 	"dovetail/internal/fsx"
@@ -17,6 +18,7 @@ import (
 	"dovetail/internal/userdb"
 	"dovetail/learn"
 	"dovetail/learn/queue"
+	"dovetail/learn/teach"
 	"dovetail/learn/watch"
 	"dovetail/maildir"
 )
@@ -53,6 +55,7 @@ func newRounds(c *config.Config, resolver *userdb.Resolver, q *queue.Queue, log 
 	return &rounds{
 		watcher: &watch.Watcher{
 			States: watch.States{Dir: c.Learn.WatchDir, FS: fsx.OS{}}, Rules: c.Rules(), Filed: c.Learn.WatchFiled, Now: time.Now,
+			ScoreField: c.Learn.Builtin.ScoreHeader,
 			Put: func(ctx context.Context, l learn.Lesson, message io.Reader) error {
 				_, err := q.Put(ctx, l, message)
 				return err
@@ -94,6 +97,7 @@ func (r *rounds) round(ctx context.Context) (lessons int) {
 			continue
 		}
 		r.trouble(ctx, name, errors.Join(report.Warnings...))
+		r.tell(name, report)
 		r.log.Debug("looked at folders", "user", name, "first", report.First, "lessons", len(report.Lessons), "filed", report.Filed)
 		lessons += len(report.Lessons)
 	}
@@ -118,6 +122,21 @@ func (r *rounds) look(ctx context.Context, name string) (*watch.Report, error) {
 		return nil, err
 	}
 	return r.watcher.Look(ctx, mail)
+}
+
+// tell has a line for each change that taught nothing, as events have one: at the level
+// of debugging, when it was no user's act.
+func (r *rounds) tell(name string, report *watch.Report) {
+	for _, left := range report.LeftOut {
+		level := slog.LevelInfo
+		if left.Filed {
+			level = slog.LevelDebug
+		}
+		setup.TeachLog{Logger: r.log}.At(level, teach.Event{Lesson: left.Lesson, Hash: left.Hash, Outcome: teach.LeftOut, Reason: left.Reason, Took: left.Took})
+	}
+	if report.More > 0 {
+		r.log.Info("more changes have taught nothing", "user", name, "changes", report.More)
+	}
 }
 
 // trouble tells what is wrong with a user's mail, once.

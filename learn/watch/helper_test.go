@@ -47,7 +47,7 @@ func newWatched(t *testing.T) *watched {
 	w.watcher = &watch.Watcher{
 		States: watch.States{Dir: t.TempDir(), FS: fsx.OS{}},
 		Rules:  &rule.Settings{Junk: []string{"Spam", "Junk"}, Trash: []string{"Trash"}, Separator: "/"},
-		Now:    time.Now,
+		Now:    time.Now, ScoreField: "X-Own",
 		Put: func(_ context.Context, lesson learn.Lesson, r io.Reader) error {
 			text, err := io.ReadAll(r)
 			if err != nil || w.putErr != nil {

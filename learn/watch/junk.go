@@ -127,19 +127,23 @@ func (l *look) leave(from string, gone records) {
 	}
 }
 
-// acceptArrived tells whether somebody has moved a message into a junk folder.
-func (l *look) acceptArrived(a arrival, m *message.Message, hash learn.Hash) bool {
+// acceptArrived wants what somebody has moved into a junk folder.
+func (l *look) acceptArrived(a arrival, m *message.Message, hash learn.Hash) (why string, filed bool) {
 	if l.known.hashes[shortHash(hash)] {
-		return false // it was in a junk folder before
+		return "it was in a junk folder before", false
 	}
 	if l.watcher.Filed {
-		return true
+		return "", false
 	}
-	if wasFiled(a.name, time.Unix(0, a.record.mtime)) || calledSpam(m) && !slices.Contains(l.old.Rescued, hash.String()) {
+	if wasFiled(a.name, time.Unix(0, a.record.mtime)) {
+		why = "it was delivered into the folder"
+	} else if field := l.watcher.calledSpam(m); field != "" && !slices.Contains(l.old.Rescued, hash.String()) {
+		why = field + " calls it spam already"
+	}
+	if why != "" {
 		l.report.Filed++
-		return false
 	}
-	return true
+	return why, why != ""
 }
 
 // hashSome reads some of the messages whose hash is not known yet.

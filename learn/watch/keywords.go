@@ -102,15 +102,17 @@ func (l *look) mark(glance *maildir.Glance, name maildir.Name, had, has marks) {
 	l.marked = append(l.marked, a)
 }
 
-// acceptMarked tells whether somebody gave the keyword to a message, which one that
-// came since the last look may have had from the beginning.
-func (l *look) acceptMarked(a arrival, m *message.Message, _ learn.Hash) bool {
+// acceptMarked wants what somebody gave the keyword to. A message that came since the
+// last look may have had it from the beginning.
+func (l *look) acceptMarked(a arrival, m *message.Message, _ learn.Hash) (why string, filed bool) {
 	if !l.isNew(a.name) || a.change.Said == learn.Spam && l.watcher.Filed {
-		return true
+		return "", false
 	}
-	if a.change.Said == learn.Spam && calledSpam(m) {
-		return false
+	if field := l.watcher.calledSpam(m); a.change.Said == learn.Spam && field != "" {
+		return field + " calls it spam already", true
 	}
-	named, ok := nameTime(a.name.Base)
-	return ok && a.renamed.Sub(named) > filedWithin
+	if named, ok := nameTime(a.name.Base); !ok || a.renamed.Sub(named) <= filedWithin {
+		return "it had the keyword when it came", true
+	}
+	return "", false
 }

@@ -29,6 +29,8 @@ const (
 	maxCompared = 500
 	// maxHashed bounds the old messages of junk folders that are read for their hash.
 	maxHashed = 100
+	// maxLeftOut bounds what is told of changes that teach nothing.
+	maxLeftOut = 200
 	// maxRescued bounds the rescued messages that are remembered.
 	maxRescued = 500
 )
@@ -162,9 +164,14 @@ func (l *look) teach(ctx context.Context) error {
 	return nil
 }
 
+// accept tells why a message teaches nothing, "" when it does. No user has acted when
+// it was filed.
+type accept func(a arrival, m *message.Message, h learn.Hash) (why string, filed bool)
+
 // give puts a lesson into the queue, if the rule and accept want it. A message that
 // cannot be read is left out, and the queue's error ends the look.
-func (l *look) give(ctx context.Context, a arrival, accept func(a arrival, m *message.Message, h learn.Hash) bool) error {
+func (l *look) give(ctx context.Context, a arrival, accept accept) error {
+	begin := l.watcher.Now()
 	var m *message.Message
 	var closer io.Closer
 	err := l.mail.Do(func() (err error) { m, closer, err = l.open(ctx, a.glance, a.name); return err })
@@ -182,16 +189,29 @@ func (l *look) give(ctx context.Context, a arrival, accept func(a arrival, m *me
 		a.record.hash = shortHash(hash)
 	}
 	a.change.Size = m.VirtualSize()
-	if !accept(a, m, hash) || l.watcher.Rules.Decide(a.change).Class == learn.None {
-		return nil
-	}
 	lesson := learn.Lesson{User: l.mail.User, Class: a.change.Said, At: l.start, Origin: learn.Watch,
 		Cause: a.change.Cause, From: a.change.From, To: a.change.To}
+	why, filed := accept(a, m, hash)
+	if d := l.watcher.Rules.Decide(a.change); why == "" && d.Class == learn.None {
+		why = d.Why
+	}
+	if why != "" {
+		l.leaveOut(LeftOut{Lesson: lesson, Hash: hash, Reason: why, Filed: filed, Took: l.watcher.Now().Sub(begin)})
+		return nil
+	}
 	if err := l.watcher.Put(ctx, lesson, m.Open()); err != nil {
 		return err
 	}
 	l.report.Lessons = append(l.report.Lessons, lesson)
 	return nil
+}
+
+func (l *look) leaveOut(left LeftOut) {
+	if len(l.report.LeftOut) >= maxLeftOut {
+		l.report.More++
+		return
+	}
+	l.report.LeftOut = append(l.report.LeftOut, left)
 }
 
 // warn notes what could not be read. A message that is gone already is no news.

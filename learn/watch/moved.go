@@ -80,7 +80,7 @@ func (l *look) eachNew(ctx context.Context, f func(arrival)) error {
 }
 
 // acceptRescued remembers the message, so that its return is somebody's act too.
-func (l *look) acceptRescued(_ arrival, _ *message.Message, hash learn.Hash) bool {
+func (l *look) acceptRescued(_ arrival, _ *message.Message, hash learn.Hash) (why string, filed bool) {
 	l.rescue(hash)
-	return true
+	return "", false
 }

@@ -18,13 +18,15 @@ var verdicts = map[string]string{
 	"x-bogosity":      "spam",
 }
 
-// calledSpam tells whether a filter has called the message spam.
-func calledSpam(m *message.Message) bool {
+// calledSpam gives the name of the field in which a filter calls the message spam, ""
+// when none does.
+func (w *Watcher) calledSpam(m *message.Message) string {
 	for _, f := range m.Fields() {
 		begin, ok := verdicts[strings.ToLower(f.Name)]
-		if ok && strings.HasPrefix(strings.ToLower(strings.TrimSpace(f.Value())), begin) {
-			return true
+		value := strings.ToLower(strings.TrimSpace(f.Value()))
+		if ok && strings.HasPrefix(value, begin) || strings.EqualFold(f.Name, w.ScoreField) && strings.HasPrefix(value, "yes") {
+			return f.Name
 		}
 	}
-	return false
+	return ""
 }

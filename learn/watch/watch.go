@@ -76,7 +76,9 @@ type Watcher struct {
 	// Filed allows to teach as spam what came into a junk folder by delivery or with
 	// a filter's verdict.
 	Filed bool
-	Now   func() time.Time
+	// ScoreField is the header field of our own verdict, besides those of usual filters.
+	ScoreField string
+	Now        func() time.Time
 }
 
 // Mail is the mail of one user.
@@ -91,8 +93,19 @@ type Mail struct {
 type Report struct {
 	First    bool // nothing was known of the mail before
 	Lessons  []learn.Lesson
-	Filed    int     // messages that came into a junk folder, but not by a user's act
-	Warnings []error // what could not be read, and is left out
+	Filed    int       // messages that came into a junk folder, but not by a user's act
+	Warnings []error   // what could not be read, and is left out
+	LeftOut  []LeftOut // changes that teach nothing, at most maxLeftOut
+	More     int       // how many more there were
+}
+
+// LeftOut is a change that teaches nothing.
+type LeftOut struct {
+	Lesson learn.Lesson // what it would have been
+	Hash   learn.Hash
+	Reason string // a sentence without a dot
+	Filed  bool   // it was no user's act, as far as can be told
+	Took   time.Duration
 }
 
 // Look looks at a user's mail once. After an error the next look finds the same

@@ -47,6 +47,12 @@ func TestChanges(t *testing.T) {
 		{"moved by a script", inbox, func(w *watched, _ file) {
 			w.move(w.put("INBOX", "filed", age, "X-Spam-Flag: YES\n"), "Spam")
 		}, nil},
+		{"moved by a script, by our own score", inbox, func(w *watched, _ file) {
+			w.move(w.put("INBOX", "filed", age, "x-own: Yes, score=9.99 required=9.90\n"), "Spam")
+		}, nil},
+		{"moved though our own score is good", inbox, func(w *watched, _ file) {
+			w.move(w.put("INBOX", "fresh", age, "X-Own: No, score=0.10\n"), "Spam")
+		}, []string{"fresh spam"}},
 		{"new mail while spam is deleted", spam, func(w *watched, f file) { w.remove(f); w.put("INBOX", "other", 0) }, nil},
 		{"the junk folder renamed", spam, func(w *watched, _ file) { w.check(os.Rename(w.root+"/Spam", w.root+"/Old")) }, nil},
 		{"the junk folder removed", spam, func(w *watched, _ file) { w.check(os.RemoveAll(w.root + "/Spam")) }, nil},
@@ -348,5 +354,53 @@ func TestLesson(t *testing.T) {
 	want := learn.Lesson{User: "bert", Class: learn.Ham, Origin: learn.Watch, Cause: "COPY", From: "Spam", To: "Work"}
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// What teaches nothing is told with the reason, up to a bound.
+func TestLeftOut(t *testing.T) {
+	w := newWatched(t)
+	w.keywords("INBOX")
+	w.keywords("Trash")
+	f := w.put("INBOX", "letter", age)
+	thrown := w.put("Trash", "thrown", age)
+	known := w.put("Spam", "known", age)
+	w.look()
+	w.moveCopy(known, "Spam")
+	w.put("Spam", "filed", 0)
+	w.move(w.put("INBOX", "found", age, "X-Spam-Flag: YES\n"), "Spam")
+	w.flag(w.put("INBOX", "given", 0), "a")
+	w.flag(thrown, "a")
+	var got []string
+	for _, left := range w.look().LeftOut {
+		if left.Lesson.User != "bert" || left.Lesson.Origin != learn.Watch || left.Lesson.Class != learn.Spam || left.Hash == (learn.Hash{}) {
+			t.Errorf("%+v", left)
+		}
+		got = append(got, fmt.Sprintf("%s %s: %s %v", left.Lesson.Cause, left.Lesson.To, left.Reason, left.Filed))
+	}
+	slices.Sort(got)
+	want := []string{
+		"COPY Spam: X-Spam-Flag calls it spam already true",
+		"COPY Spam: it was delivered into the folder true",
+		"COPY Spam: it was in a junk folder before false",
+		"FLAG INBOX: it had the keyword when it came true",
+		"FLAG Trash: Trash is the trash false",
+	}
+	if len(got) == len(want) {
+		for i := range want {
+			if i < 4 && got[i] != want[i] || i == 4 && !strings.HasPrefix(got[i], "FLAG Trash: ") {
+				t.Errorf("left out is %q, want %q", got[i], want[i])
+			}
+		}
+	} else {
+		t.Errorf("left out are %q, want %q", got, want)
+	}
+	w.mail.Off = true
+	for i := range 250 {
+		w.move(w.put("INBOX", fmt.Sprint("many", i), age), "Spam")
+	}
+	w.move(f, "Spam")
+	if r := w.look(); len(r.LeftOut) != 200 || r.More != 51 || !strings.Contains(r.LeftOut[0].Reason, "switched learning off") || r.LeftOut[0].Filed {
+		t.Errorf("%d left out, and %d more", len(r.LeftOut), r.More)
 	}
 }

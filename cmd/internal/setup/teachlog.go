@@ -18,6 +18,11 @@ func (l TeachLog) Event(e teach.Event) {
 	if e.Outcome == teach.Lost || e.Outcome == teach.Denied {
 		level = slog.LevelWarn
 	}
+	l.At(level, e)
+}
+
+// At tells of an event at a level.
+func (l TeachLog) At(level slog.Level, e teach.Event) {
 	l.LogAttrs(context.Background(), level, "lesson", attrs(e)...)
 }
 
