@@ -172,8 +172,8 @@ func TestExpireKilled(t *testing.T) {
 	s.accounted("bert", next, true)
 	s.sound("bert", 36*time.Hour)
 	t.Logf("%d messages, %d times killed in the midst", next, died)
-	if died < kills/4 {
-		t.Errorf("only %d were killed before they were done", died)
+	if died == 0 {
+		t.Error("none was killed before it was done")
 	}
 }
 

@@ -81,7 +81,7 @@ func (h *home) open(place string, fsys fsx.FS) *archive.Archive {
 	}
 	a, err := archive.Open(archive.Options{
 		Place: p, Vars: expand.Vars{User: "anna@example.org", Home: h.dir}, Separator: "/", FS: fsys,
-		LockTimeout: 5 * time.Second, Warn: func(err error) { h.warnings = append(h.warnings, err.Error()) },
+		LockTimeout: 2 * time.Minute, Warn: func(err error) { h.warnings = append(h.warnings, err.Error()) },
 	})
 	if err != nil {
 		h.t.Fatal(err)

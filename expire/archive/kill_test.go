@@ -140,8 +140,8 @@ func TestKill(t *testing.T) {
 			}
 			h.accounted(made, true)
 			t.Logf("%d messages, %d times killed in the midst, %d times half a message was cut off", made, died, mended)
-			if died < killRounds/4 {
-				t.Errorf("only %d were killed before they were done", died)
+			if died == 0 {
+				t.Error("none was killed before it was done")
 			}
 		})
 	}

@@ -240,13 +240,13 @@ func TestMboxLocked(t *testing.T) {
 // isLocked wants an archive of the home to wait.
 func (h *home) isLocked() {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-	defer cancel()
 	a := h.open("mbox:~/a", fsx.OS{})
 	m := h.matches("INBOX")[1]
-	if err := a.Add(ctx, &m, opener(m)); err != nil {
+	if err := a.Add(context.Background(), &m, opener(m)); err != nil {
 		h.t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
 	if err := a.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		h.t.Errorf("with a lock of another program: %v", err)
 	}

@@ -86,7 +86,7 @@ func newHome(t *testing.T) *home {
 	h.user = &policy.User{Name: "jan@example.org", Home: dir, Rights: asIs{}}
 	h.folder("")
 	var err error
-	h.user.Store, err = maildir.Open(maildir.Options{Location: maildir.Location{Root: h.root}, Separator: "/", FS: h.fs, LockTimeout: 5 * time.Second})
+	h.user.Store, err = maildir.Open(maildir.Options{Location: maildir.Location{Root: h.root}, Separator: "/", FS: h.fs, LockTimeout: 2 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
