@@ -21,7 +21,7 @@ const maxFindingsTold = 20
 // importOutput shows how it goes, and what became of each file.
 type importOutput struct {
 	w, errors io.Writer
-	bar       *progressbar.ProgressBar // nil: none
+	bar       *progress
 	options   *importOptions
 	start     time.Time
 	before    int64 // bytes of the files that are done
@@ -30,28 +30,22 @@ type importOutput struct {
 
 // progress shows a bar on a terminal: bytes, their rate, and the time left.
 func (o *importOutput) progress(files []*mbox.File) {
-	if !isTerminal(o.errors) {
-		return
-	}
-	var total int64
-	for _, f := range files {
-		total += f.Size
-	}
-	o.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(o.errors), progressbar.OptionShowBytes(true),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(progressInterval),
-		progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
+	o.bar = newProgress(o.errors, func() (total int64) {
+		for _, f := range files {
+			total += f.Size
+		}
+		return total
+	}, progressbar.OptionShowBytes(true), progressbar.OptionSetPredictTime(true), progressbar.OptionFullWidth())
 }
 
 // message shows one message.
 func (o *importOutput) message(m *mailimport.Message) {
-	if o.bar != nil {
-		_, end := m.Span()
-		_ = o.bar.Set64(o.before + end) // a bar that cannot be drawn is no reason to stop
-	}
+	_, end := m.Span()
+	o.bar.set(o.before + end)
 	if !o.options.verbose || o.options.format == "json" {
 		return
 	}
-	o.clear()
+	o.bar.clear()
 	what := "import"
 	switch {
 	case m.Internal:
@@ -70,7 +64,7 @@ func (o *importOutput) file(size int64, r *mailimport.Report) {
 	if o.options.format == "json" {
 		return
 	}
-	o.clear()
+	o.bar.clear()
 	told, left := 0, 0
 	for _, f := range r.Findings {
 		switch {
@@ -100,12 +94,6 @@ func (o *importOutput) file(size int64, r *mailimport.Report) {
 	fmt.Fprintln(o.w)
 }
 
-func (o *importOutput) clear() {
-	if o.bar != nil {
-		_ = o.bar.Clear()
-	}
-}
-
 // importSummary is what --format json prints. The keys are an interface.
 type importSummary struct {
 	Files   []*mailimport.Report `json:"files"`
@@ -117,7 +105,7 @@ type importSummary struct {
 
 // end prints the rest, which holds in case of an error, too.
 func (o *importOutput) end(err error) error {
-	o.clear()
+	o.bar.clear()
 	if o.options.format == "json" {
 		s := importSummary{o.reports, o.options.mailbox, o.options.dryRun, time.Since(o.start).Seconds(), ""}
 		if err != nil {

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"dovetail/cmd/internal/setup"
 	"dovetail/internal/cli"
@@ -149,7 +146,7 @@ func since(s string, now time.Time) (time.Time, error) {
 // bulkOutput shows how it goes, and what became of it.
 type bulkOutput struct {
 	w, errors io.Writer
-	bar       *progressbar.ProgressBar // nil: none
+	bar       *progress
 	format    string
 	dryRun    bool
 	start     time.Time
@@ -158,33 +155,22 @@ type bulkOutput struct {
 // progress shows a bar on a terminal, with rate and time left where the number of
 // messages is known.
 func (o *bulkOutput) progress(sources []source.Source) {
-	f, ok := o.errors.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return
-	}
-	total := 0
-	for _, s := range sources {
-		n := s.Total()
-		if n < 0 {
-			total = -1
-			break
+	o.bar = newProgress(o.errors, func() (total int64) {
+		for _, s := range sources {
+			n := s.Total()
+			if n < 0 {
+				return -1
+			}
+			total += int64(n)
 		}
-		total += n
-	}
-	o.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(o.errors), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("messages"), progressbar.OptionThrottle(progressInterval), progressbar.OptionClearOnFinish())
+		return total
+	}, inMessages()...)
 }
 
-func (o *bulkOutput) done(messages int) {
-	if o.bar != nil {
-		_ = o.bar.Add(messages) // a bar that cannot be drawn is no reason to stop
-	}
-}
+func (o *bulkOutput) done(messages int) { o.bar.add(messages) }
 
 func (o *bulkOutput) problem(err error) {
-	if o.bar != nil {
-		_ = o.bar.Clear()
-	}
+	o.bar.clear()
 	fmt.Fprintln(o.errors, err)
 }
 
@@ -198,9 +184,7 @@ type bulkSummary struct {
 
 // end prints the summary, which holds in case of an error, too.
 func (o *bulkOutput) end(s *bulk.Summary, err error) error {
-	if o.bar != nil {
-		_ = o.bar.Finish()
-	}
+	o.bar.finish()
 	seconds := time.Since(o.start).Seconds()
 	var printing error
 	if o.format == "json" {

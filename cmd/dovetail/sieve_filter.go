@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/user"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"dovetail/cmd/internal/setup"
 	"dovetail/internal/cli"
@@ -137,11 +135,7 @@ func (o *filterOptions) run(cmd *cobra.Command, flags *cli.Flags, script string)
 func (o *filterOptions) filter(cmd *cobra.Command, p *sieve.Program, r *delivery.Resident) error {
 	out := filterOutput{w: cmd.OutOrStdout(), bar: o.progress(cmd, r), options: o, plans: map[string]int{}}
 	err := filter.Run(cmd.Context(), p, r, o.Options, out.message)
-	if out.bar != nil {
-		if barErr := out.bar.Clear(); err == nil {
-			err = barErr
-		}
-	}
+	out.bar.clear()
 	if err != nil {
 		return err
 	}
@@ -155,15 +149,9 @@ func (o *filterOptions) filter(cmd *cobra.Command, p *sieve.Program, r *delivery
 }
 
 // progress makes a progress bar where somebody sees it, else none.
-func (o *filterOptions) progress(cmd *cobra.Command, r *delivery.Resident) *progressbar.ProgressBar {
-	w := cmd.ErrOrStderr()
-	if !isTerminal(w) {
-		return nil
-	}
-	return progressbar.NewOptions(countMessages(cmd.Context(), r, o.Mailbox), progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription(o.Mailbox), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("messages"), progressbar.OptionThrottle(progressInterval),
-		progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
+func (o *filterOptions) progress(cmd *cobra.Command, r *delivery.Resident) *progress {
+	total := func() int64 { return int64(countMessages(cmd.Context(), r, o.Mailbox)) }
+	return newProgress(cmd.ErrOrStderr(), total, append(inMessages(), progressbar.OptionSetDescription(o.Mailbox), progressbar.OptionFullWidth())...)
 }
 
 // countMessages gives the length of the progress bar: -1 when it is not known.
@@ -179,9 +167,4 @@ func countMessages(ctx context.Context, r *delivery.Resident, mailbox string) in
 		}
 	}
 	return n
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -10,17 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
-
-	"github.com/schollz/progressbar/v3"
 
 	"dovetail/internal/explain"
 	"dovetail/internal/filter"
 )
-
-// progressInterval is how often the progress bar is drawn anew.
-const progressInterval = 100 * time.Millisecond
 
 // maxPlans bounds the kinds of plans that are counted apart.
 const maxPlans = 100
@@ -28,7 +22,7 @@ const maxPlans = 100
 // filterOutput prints what becomes of each message, and the totals.
 type filterOutput struct {
 	w        io.Writer
-	bar      *progressbar.ProgressBar // nil: none
+	bar      *progress
 	options  *filterOptions
 	plans    map[string]int // by their text
 	messages int
@@ -67,11 +61,7 @@ func (o *filterOutput) message(m *filter.Message) error {
 		text = "other"
 	}
 	o.plans[text]++
-	if o.bar != nil {
-		if err := o.bar.Add(1); err != nil {
-			return err
-		}
-	}
+	o.bar.add(1)
 	if m.Err == nil && len(m.Warnings) == 0 && m.Plan.IsNothing() && !o.options.verbose {
 		return nil
 	}
@@ -83,10 +73,8 @@ func (o *filterOutput) message(m *filter.Message) error {
 
 // row prints a message as a row of the table.
 func (o *filterOutput) row(m *filter.Message) error {
-	if o.bar != nil && isTerminal(o.w) {
-		if err := o.bar.Clear(); err != nil {
-			return err
-		}
+	if isTerminal(o.w) {
+		o.bar.clear()
 	}
 	const format = "%10s  %-40.40s  %s\n"
 	if !o.titled {
