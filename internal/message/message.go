@@ -54,8 +54,10 @@ type Message struct {
 // Parse makes a message of raw, which may have LF or CRLF line ends, and keeps
 // no reference to it.
 func Parse(raw []byte) *Message {
-	lf := bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
-	if len(lf) == len(raw) {
+	var lf []byte
+	if crlf := []byte("\r\n"); bytes.Contains(raw, crlf) {
+		lf = bytes.ReplaceAll(raw, crlf, []byte{'\n'})
+	} else {
 		lf = bytes.Clone(raw)
 	}
 	n := headerLen(lf)

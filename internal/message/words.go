@@ -1,11 +1,13 @@
 package message
 
 import (
+	"bytes"
 	"encoding/base64"
 	"io"
 	"strings"
 
 	"github.com/emersion/go-message/charset"
+	"golang.org/x/text/encoding/ianaindex"
 )
 
 // DecodeWords gives s with its encoded words (RFC 2047) as UTF-8, as leniently
@@ -118,13 +120,23 @@ func toUTF8(label string, text []byte) string {
 		return ""
 	}
 	if !strings.EqualFold(label, "utf-8") {
-		if r, err := charset.Reader(label, strings.NewReader(string(text))); err == nil {
-			if b, err := io.ReadAll(r); err == nil {
-				text = b
-			}
+		if b, err := convert(label, text); err == nil {
+			text = b
 		}
 	}
 	return validUTF8(string(text))
+}
+
+// convert is charset.Reader, without its buffers where that does the same.
+func convert(label string, text []byte) ([]byte, error) {
+	if e, err := ianaindex.MIME.Encoding(label); err == nil && e != nil {
+		return e.NewDecoder().Bytes(text)
+	}
+	r, err := charset.Reader(label, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }
 
 // validUTF8 puts U+FFFD in place of each run of bytes that are no UTF-8.
