@@ -21,11 +21,15 @@ import (
 const (
 	lockSuffix         = ".lock"
 	lockStale          = 120 * time.Second // a uidlist lock that did not change for that long is void
+	lockUnsigned       = 5 * time.Second   // the same for one that says not whose it is: who made it died before that
 	subscriptionsStale = 30 * time.Second  // the same for the subscriptions file
 	lockTouch          = 10 * time.Second  // how often a holder shows that it lives
 	// DefaultLockTimeout is how long a lock is waited for: until it is void for sure.
 	DefaultLockTimeout = lockStale + 2*time.Second
 )
+
+// staleness is when a lock that did not change is void: any, and an empty one.
+type staleness struct{ any, empty time.Duration }
 
 // errLockLost says that another process took the lock away.
 var errLockLost = errors.New("the lock was taken over by another process")
@@ -43,7 +47,7 @@ type dotlock struct {
 // lockUIDList takes dovecot-uidlist.lock, which whoever changes the folder's
 // control files or renames in cur must hold. It says whose it is.
 func (s *Store) lockUIDList(ctx context.Context, f folder, perm permissions) (*dotlock, error) {
-	l, err := s.lock(ctx, f.control+"/"+uidlistFile, perm, lockStale)
+	l, err := s.lock(ctx, f.control+"/"+uidlistFile, perm, staleness{lockStale, lockUnsigned})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +67,7 @@ func (s *Store) lockUIDList(ctx context.Context, f folder, perm permissions) (*d
 }
 
 // lock takes the dot lock of a file, and waits for it.
-func (s *Store) lock(ctx context.Context, target string, perm permissions, stale time.Duration) (*dotlock, error) {
+func (s *Store) lock(ctx context.Context, target string, perm permissions, stale staleness) (*dotlock, error) {
 	path := target + lockSuffix
 	w := waiter{store: s, path: path, stale: stale, start: time.Now()}
 	for {
@@ -97,7 +101,7 @@ func (s *Store) holdLock(f fsx.File, path string) (*dotlock, error) {
 type waiter struct {
 	store   *Store
 	path    string
-	stale   time.Duration
+	stale   staleness
 	start   time.Time
 	seen    fs.FileInfo // as it was at the last look
 	changed time.Time   // when a look last found it changed
@@ -117,7 +121,11 @@ func (w *waiter) wait(ctx context.Context) error {
 	if w.seen == nil || !sameState(w.seen, info) {
 		w.seen, w.changed = info, time.Now()
 	}
-	if time.Since(w.changed) > w.stale || w.holderIsDead() {
+	stale := w.stale.any
+	if info.Size() == 0 {
+		stale = w.stale.empty
+	}
+	if time.Since(w.changed) > stale || w.holderIsDead() {
 		return w.takeAway()
 	}
 	if time.Since(w.start) > w.store.lockTimeout {

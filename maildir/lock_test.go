@@ -89,15 +89,17 @@ func TestVoidLocks(t *testing.T) {
 	}
 	tests := []struct {
 		name, content string
-		stale         time.Duration
+		stale, empty  time.Duration
 		taken         bool
 	}{
-		{"holder has ended", fmt.Sprintf("%d:%s", dead.ProcessState.Pid(), host), time.Hour, true},
-		{"holder lives", fmt.Sprintf("%d:%s", os.Getppid(), host), time.Hour, false},
-		{"other host", fmt.Sprintf("%d:elsewhere", dead.ProcessState.Pid()), time.Hour, false},
-		{"no content", "", time.Hour, false},
-		{"not a pid", "x:" + host, time.Hour, false},
-		{"unchanged for too long", fmt.Sprintf("%d:%s", os.Getppid(), host), 10 * time.Millisecond, true},
+		{"holder has ended", fmt.Sprintf("%d:%s", dead.ProcessState.Pid(), host), time.Hour, time.Hour, true},
+		{"holder lives", fmt.Sprintf("%d:%s", os.Getppid(), host), time.Hour, time.Hour, false},
+		{"other host", fmt.Sprintf("%d:elsewhere", dead.ProcessState.Pid()), time.Hour, time.Hour, false},
+		{"no content", "", time.Hour, time.Hour, false},
+		{"no content for too long", "", time.Hour, 10 * time.Millisecond, true},
+		{"some content", fmt.Sprintf("%d:%s", os.Getppid(), host), time.Hour, 10 * time.Millisecond, false},
+		{"not a pid", "x:" + host, time.Hour, time.Hour, false},
+		{"unchanged for too long", fmt.Sprintf("%d:%s", os.Getppid(), host), 10 * time.Millisecond, time.Hour, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,7 +111,7 @@ func TestVoidLocks(t *testing.T) {
 			f := inbox(t, s)
 			target := f.control + "/" + uidlistFile
 			mustWrite(t, target+lockSuffix, tt.content)
-			lock, err := s.lock(context.Background(), target, ownerOnly, tt.stale)
+			lock, err := s.lock(context.Background(), target, ownerOnly, staleness{tt.stale, tt.empty})
 			if (err == nil) != tt.taken {
 				t.Fatalf("lock: %v, want it taken: %v", err, tt.taken)
 			}

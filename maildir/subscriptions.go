@@ -117,7 +117,7 @@ func (s *Store) changeSubscriptions(ctx context.Context, change func(text string
 		return err
 	}
 	// The lock is the new file, as Dovecot has it.
-	lock, err := s.lock(ctx, path, perm, subscriptionsStale)
+	lock, err := s.lock(ctx, path, perm, staleness{subscriptionsStale, subscriptionsStale})
 	if err != nil {
 		return err
 	}
