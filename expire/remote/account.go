@@ -20,6 +20,7 @@ type Account struct {
 	client    *imapclient.Client
 	conn      *conn
 	separator string // of the parts of names, known from a list
+	atOnce    int    // most messages that one command is about
 }
 
 // ErrLost says that the connection to the server is lost.
@@ -27,7 +28,7 @@ var ErrLost = errors.New("the connection to the server is lost")
 
 // Open logs in. The account is closed when ctx ends.
 func Open(ctx context.Context, u *imapurl.URL, password string) (*Account, error) {
-	a := &Account{url: u}
+	a := &Account{url: u, atOnce: maxAtOnce}
 	var err error
 	a.client, err = u.DialOver(ctx, password, func(c net.Conn) net.Conn {
 		a.conn = &conn{Conn: c}

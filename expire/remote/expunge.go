@@ -39,11 +39,11 @@ func (a *Account) Expunge(ctx context.Context, mailbox string, q *query.Query, d
 	}
 	b.modSeq = seen.modSeq
 	// From the end, so that the numbers of those before stay.
-	for end := len(uids); end > 0; end -= min(end, atOnce) {
+	for _, part := range slices.Backward(a.parts(uids)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := b.remove(q, uids[max(0, end-atOnce):end], details, done); err != nil {
+		if err := b.remove(q, part, details, done); err != nil {
 			return err
 		}
 	}

@@ -283,7 +283,7 @@ func TestMailboxes(t *testing.T) {
 // Only what matches goes, whatever others have marked; what they change meanwhile stays.
 func TestExpunge(t *testing.T) {
 	servers(t, func(t *testing.T, addr string) {
-		const n = 1200 // three parts
+		const n = 300
 		c := peer.IMAP(t, addr, "user1")
 		put(t, c, n, func(i int) []imap.Flag {
 			if i%3 == 0 {
@@ -296,7 +296,8 @@ func TestExpunge(t *testing.T) {
 		}
 		var gone []uint32
 		a := account(t, addr, "")
-		err := a.Expunge(t.Context(), "INBOX", parse(t, "MAILBOX INBOX SEEN NOT FLAGGED UID 1:1199"), true, func(m remote.Message) {
+		a.SetAtOnce(70) // three parts
+		err := a.Expunge(t.Context(), "INBOX", parse(t, "MAILBOX INBOX SEEN NOT FLAGGED UID 1:299"), true, func(m remote.Message) {
 			if gone = append(gone, m.UID); len(gone) == 1 {
 				flag := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagFlagged}}
 				if err := c.Store(imap.UIDSetNum(2, 5), flag, nil).Close(); err != nil {
@@ -323,11 +324,31 @@ func TestExpunge(t *testing.T) {
 			t.Errorf("told of %d that are gone, not of %d: %v", len(gone), n-len(want), gone)
 		}
 		gone = nil
-		err = a.Expunge(t.Context(), "INBOX", parse(t, "MAILBOX INBOX 1:300"), false, func(m remote.Message) { gone = append(gone, m.UID) })
-		if got := left(t, addr); err != nil || len(gone) != 300 || !slices.Equal(got, want[300:]) {
+		err = a.Expunge(t.Context(), "INBOX", parse(t, "MAILBOX INBOX 1:75"), false, func(m remote.Message) { gone = append(gone, m.UID) })
+		if got := left(t, addr); err != nil || len(gone) != 75 || !slices.Equal(got, want[75:]) {
 			t.Errorf("by numbers: gone %d, left %v, %v", len(gone), got, err)
 		}
 	})
+}
+
+// No command is too long, and all messages are in one.
+func TestParts(t *testing.T) {
+	a := account(t, memory(t), "")
+	var uids []imap.UID
+	for i := range 30_000 {
+		if i%7 != 0 || i > 20_000 {
+			uids = append(uids, imap.UID(4_000_000_000+i))
+		}
+	}
+	parts := a.Parts(uids)
+	if got := slices.Concat(parts...); !slices.Equal(got, uids) || len(parts) < 4 || len(a.Parts(nil)) != 0 {
+		t.Errorf("%d of %d messages in %d parts", len(got), len(uids), len(parts))
+	}
+	for _, part := range parts {
+		if n := len(imap.UIDSetNum(part...).String()); n > 8000 || len(part) > 4000 || len(part) == 0 {
+			t.Errorf("a part of %d messages in %d bytes", len(part), n)
+		}
+	}
 }
 
 // cutter passes a connection on to a server, and cuts it before the n-th line of the client.

@@ -12,9 +12,26 @@ import (
 	"dovetail/expire/query"
 )
 
-// atOnce is how many messages one command is about, so that its line stays short and
-// what is fetched small.
-const atOnce = 500
+// Bounds of what one command is about: what is fetched stays small, and the line within
+// what servers take (RFC 2683 section 3.2.1.5). To a server with a Maildir each removal costs
+// a look through the directory, so they are not smaller.
+const (
+	maxAtOnce = 4000 // messages
+	maxSet    = 7500 // bytes of the set of their UIDs
+)
+
+// parts cuts messages into those that one command is about.
+func (a *Account) parts(uids []imap.UID) (all [][]imap.UID) {
+	for len(uids) > 0 {
+		n := min(len(uids), a.atOnce)
+		for n > 1 && len(imap.UIDSetNum(uids[:n]...).String()) > maxSet {
+			n /= 2
+		}
+		all = append(all, uids[:n])
+		uids = uids[n:]
+	}
+	return all
+}
 
 // Message is one that a query matches.
 type Message struct {
@@ -58,7 +75,7 @@ func (a *Account) Search(ctx context.Context, mailbox string, q *query.Query, de
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(uids, atOnce) {
+	for _, part := range a.parts(uids) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -114,7 +131,7 @@ func (b *box) addDoubtful(q *query.Query, within string, sure []imap.UID) ([]ima
 		_, ok := slices.BinarySearch(sure, uid)
 		return ok
 	})
-	for part := range slices.Chunk(doubtful, atOnce) {
+	for _, part := range b.account.parts(doubtful) {
 		found, err := b.judge(q, part)
 		if err != nil {
 			return nil, err
