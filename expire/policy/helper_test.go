@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -68,6 +69,17 @@ func (w *watchedFS) Remove(name string) error {
 type asIs struct{}
 
 func (asIs) Do(f func() error) error { return f() }
+
+// lapsing are rights that fail, after what is done with them, from some time on.
+type lapsing struct{ after int }
+
+func (l *lapsing) Do(f func() error) error {
+	err := f()
+	if l.after--; l.after < 0 {
+		return errors.New("the rights are gone")
+	}
+	return err
+}
 
 // home is the mail of a user.
 type home struct {

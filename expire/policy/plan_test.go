@@ -79,3 +79,13 @@ func TestHistogram(t *testing.T) {
 		t.Errorf("total %v", sum)
 	}
 }
+
+// The mailbox of a special use is found with the namespace's prefix and without.
+func TestUses(t *testing.T) {
+	r := &Rule{Uses: []string{"Trash", "INBOX.Spam"}}
+	for mailbox, want := range map[string]bool{"INBOX.Trash": true, "INBOX.trash": true, "INBOX.Spam": true, "INBOX.Trash.Old": false, "INBOX": false} {
+		if got := r.isAbout(mailbox, ".", "INBOX."); got != want {
+			t.Errorf("%s: %v", mailbox, got)
+		}
+	}
+}

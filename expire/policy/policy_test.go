@@ -1,7 +1,6 @@
 package policy_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -228,96 +227,4 @@ func TestOptOut(t *testing.T) {
 	if got := chosen(plan); got != "INBOX law: 1" || !plan.Report().OptOut {
 		t.Errorf("with the file: %s", got)
 	}
-}
-
-// What goes wrong with one message or mailbox is told, and the others have their turn.
-func TestFaults(t *testing.T) {
-	everything := func(r *policy.Rule) { r.Mailboxes = []query.Mailbox{{Name: "*", Pattern: true}} }
-	newMail := func() *home {
-		h := newHome(t)
-		for _, folder := range []string{".A", ".B"} {
-			h.folder(folder)
-			h.put(folder, 1, "", "Subject: a")
-			h.put(folder, 2, "", "Subject: a")
-		}
-		return h
-	}
-	fails := func(h *home, part string) {
-		h.fs.before = func(name string) error {
-			if strings.Contains(name, part) {
-				return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
-			}
-			return nil
-		}
-	}
-	t.Run("a message", func(t *testing.T) {
-		h := newMail()
-		fails(h, "/.A/cur/1.")
-		plan := h.plan(h.planner(h.rule("read", "SUBJECT a", everything), h.rule("all", "ALL", everything)))
-		if got := chosen(plan); got != "A read: 2; B read: 1 2" {
-			t.Errorf("chosen %s", got)
-		}
-		if got := plan.Execute(t.Context()); len(got.Folders[1].Errors) != 1 || h.left(".A") != "1" || h.left(".B") != "" {
-			t.Errorf("report %+v, left %s", got, h.left(".A"))
-		}
-	})
-	t.Run("a mailbox", func(t *testing.T) {
-		h := newMail()
-		fails(h, "/.A/cur")
-		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
-		if got := plan.Execute(t.Context()); chosen(plan) != "B all: 1 2" || len(got.Folders[1].Errors) != 1 || h.left(".A") != "1 2" {
-			t.Errorf("chosen %s, report %+v", chosen(plan), got)
-		}
-	})
-	t.Run("a mailbox vanishes", func(t *testing.T) {
-		h := newMail()
-		h.fs.before = func(name string) error {
-			if strings.Contains(name, "/.A/cur") {
-				return os.RemoveAll(h.root + "/.A")
-			}
-			return nil
-		}
-		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
-		for _, f := range plan.Execute(t.Context()).Folders {
-			if len(f.Errors) > 0 || h.left(".B") != "" {
-				t.Errorf("%s: %v, left %s", f.Mailbox, f.Errors, h.left(".B"))
-			}
-		}
-	})
-	t.Run("a mailbox vanishes later", func(t *testing.T) {
-		h := newMail()
-		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
-		if err := os.RemoveAll(h.root + "/.A"); err != nil {
-			t.Fatal(err)
-		}
-		if got := plan.Execute(t.Context()); len(got.Folders[1].Errors) != 0 || got.Folders[1].Rules[0].Changed != 2 || h.left(".B") != "" {
-			t.Errorf("report %+v", got)
-		}
-	})
-	t.Run("a removal", func(t *testing.T) {
-		h := newMail()
-		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
-		fails(h, "/.A/cur/2.")
-		if got := plan.Execute(t.Context()); len(got.Folders[1].Errors) != 1 || got.Folders[1].Rules[0].Messages != 1 || h.left(".A") != "2" || h.left(".B") != "" {
-			t.Errorf("report %+v, left %s", got, h.left(".A"))
-		}
-	})
-	t.Run("the end of the time", func(t *testing.T) {
-		h := newMail()
-		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
-		ctx, cancel := context.WithCancel(t.Context())
-		h.fs.before = func(name string) error {
-			if strings.Contains(name, "/.A/cur/1.") {
-				cancel()
-			}
-			return nil
-		}
-		got := plan.Execute(ctx)
-		if !got.Stopped || len(got.Folders[1].Errors) != 0 || h.left(".B") != "1 2" {
-			t.Errorf("report %+v", got)
-		}
-		if _, err := h.planner(h.rule("all", "ALL", everything)).Plan(ctx, h.user); !errors.Is(err, context.Canceled) {
-			t.Errorf("a plan after it: %v", err)
-		}
-	})
 }

@@ -68,8 +68,7 @@ func (e *execution) removals(chosen []Chosen) []maildir.Removal {
 	for i, m := range chosen {
 		matches[i] = m.Match
 	}
-	rule := e.choice.Rule
-	return expire.Removals(matches, rule.Clock == query.Saved || rule.Query.HasClock(query.Saved))
+	return expire.Removals(matches, e.choice.Rule.Query.HasClock(query.Saved))
 }
 
 func (e *execution) remove(ctx context.Context, chosen []Chosen) error {
