@@ -214,7 +214,7 @@ func (s *site) deliver(user, message string) error {
 // logged waits until the log holds text.
 func (s *site) logged(text string) {
 	s.t.Helper()
-	s.eventually("the log to hold "+text, func() bool { return strings.Contains(s.server.Output(s.t), text) })
+	s.server.Says(s.t, text, 1, patience)
 }
 
 // reload sends SIGHUP.

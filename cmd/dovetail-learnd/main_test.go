@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"dovetail/internal/fsx"
+	"dovetail/internal/peer"
 	"dovetail/learn"
 	"dovetail/learn/queue"
 	"dovetail/learn/rule"
@@ -90,9 +90,12 @@ type site struct {
 	dir    string
 	uid    int
 	rspamd *controller
+
+	started int // processes
 }
 
 func newSite(t *testing.T) *site {
+	t.Setenv("NOTIFY_SOCKET", "")
 	s := &site{t: t, dir: t.TempDir(), uid: os.Geteuid(), rspamd: newController(t)}
 	if s.uid == 0 {
 		s.uid = 65534
@@ -138,63 +141,31 @@ rspamd.url = "%s"
 
 // daemonProcess is a dovetail-learnd that runs.
 type daemonProcess struct {
-	*exec.Cmd
-	t   *testing.T
-	mu  sync.Mutex
-	log strings.Builder
-}
-
-func (p *daemonProcess) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.Write(b)
-}
-
-func (p *daemonProcess) output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
+	*peer.Process
+	t *testing.T
 }
 
 func (s *site) start(args ...string) *daemonProcess {
 	s.t.Helper()
-	p := &daemonProcess{t: s.t, Cmd: exec.Command(name, append([]string{"-c", s.path("dovetail.toml")}, args...)...)}
-	p.Stderr = p
-	p.Env = append(os.Environ(), "NOTIFY_SOCKET=")
-	if err := p.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() {
-		if p.ProcessState == nil {
-			p.Process.Kill()
-			p.Wait()
-		}
-	})
-	return p
+	s.started++
+	log := s.path(fmt.Sprint("log", s.started))
+	return &daemonProcess{peer.StartProcess(s.t, log, name, append([]string{"-c", s.path("dovetail.toml")}, args...)...), s.t}
 }
+
+func (p *daemonProcess) output() string { p.t.Helper(); return p.Output(p.t) }
 
 // logs waits until the log holds text so many times.
 func (p *daemonProcess) logs(text string, times int) {
 	p.t.Helper()
-	for end := time.Now().Add(patience); strings.Count(p.output(), text) < times; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatalf("the log does not hold %q %d times:\n%s", text, times, p.output())
-		}
-	}
+	p.Says(p.t, text, times, patience)
 }
 
-func (p *daemonProcess) signal(sig os.Signal) {
-	p.t.Helper()
-	if err := p.Process.Signal(sig); err != nil {
-		p.t.Fatal(err)
-	}
-}
+func (p *daemonProcess) signal(sig os.Signal) { p.t.Helper(); p.Signal(p.t, sig) }
 
 // ends waits for the end with a status.
 func (p *daemonProcess) ends(status int) {
 	p.t.Helper()
-	p.Wait()
-	if got := p.ProcessState.ExitCode(); got != status {
+	if got := p.Ended(p.t, patience); got != status {
 		p.t.Errorf("status %d, want %d:\n%s", got, status, p.output())
 	}
 }
@@ -253,7 +224,7 @@ func TestServe(t *testing.T) {
 	// Another one has no place beside it.
 	q := s.start()
 	q.ends(75)
-	if want := fmt.Sprintf("process %d", p.Process.Pid); !strings.Contains(q.output(), want) {
+	if want := fmt.Sprintf("process %d", p.PID()); !strings.Contains(q.output(), want) {
 		t.Errorf("the second one says %q, want %q", q.output(), want)
 	}
 	s.start("--once").ends(75)
@@ -302,7 +273,7 @@ func TestDown(t *testing.T) {
 			t.Fatalf("status %+v, %v", st, err)
 		}
 	}
-	if b := st.Backends[0]; st.PID != p.Process.Pid || st.Queue != 1 || st.Oldest == nil || b.Name != "rspamd" || b.LastError == "" || b.Waiting != 1 || b.Retry == nil {
+	if b := st.Backends[0]; st.PID != p.PID() || st.Queue != 1 || st.Oldest == nil || b.Name != "rspamd" || b.LastError == "" || b.Waiting != 1 || b.Retry == nil {
 		t.Errorf("status %+v", st)
 	}
 	s.rspamd.setDown(false)
@@ -485,12 +456,7 @@ func TestSystemd(t *testing.T) {
 		}
 	}
 	t.Setenv("NOTIFY_SOCKET", notify.LocalAddr().String())
-	p := &daemonProcess{t: t, Cmd: exec.Command(name, "-c", s.path("dovetail.toml"))}
-	p.Stderr = p
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer p.Process.Kill()
+	p := s.start()
 	hears("READY=1")
 	p.signal(syscall.SIGHUP)
 	hears("RELOADING=1\nMONOTONIC_USEC=")

@@ -127,6 +127,17 @@ func (p *Process) Output(t T) string {
 	return string(text)
 }
 
+// Says waits until what the server has written holds text so many times. It fails the
+// test when that takes longer than timeout.
+func (p *Process) Says(t T, text string, times int, timeout time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(timeout); strings.Count(p.Output(t), text) < times; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s has not said %q %d times:\n%s", p.cmd.Path, text, times, p.Output(t))
+		}
+	}
+}
+
 // WaitReady waits until every check returns nil.
 func (p *Process) WaitReady(t T, checks ...func() error) {
 	t.Helper()
