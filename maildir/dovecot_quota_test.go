@@ -60,3 +60,36 @@ func usedKiB(t *testing.T, c *imapclient.Client) int64 {
 	}
 	return roots[0].Resources[imap.QuotaResourceStorage].Usage
 }
+
+// Where the quota is Dovecot's alone, it counts right what we leave, in a session that
+// was open all the while and in a new one.
+func TestDovecotAlone(t *testing.T) {
+	for version, start := range dovecots {
+		t.Run(version, func(t *testing.T) {
+			o := peer.DovecotOptions{Users: peer.OwnUIDs(1), Quota: "*:storage=1000k", Separator: "/"}
+			d := &setup{start(t, o), o, maildir.Location{Root: "~/Maildir"}}
+			s := beside(t, d, nil)
+			c := peer.IMAP(t, d.IMAPAddr, user)
+			raw := "Subject: x\r\n\r\n" + strings.Repeat("0123456789abcd\r\n", 250)
+			size := message.Parse([]byte(raw)).Size()
+			check := func(what string, n int64) {
+				t.Helper()
+				for which, c := range map[string]*imapclient.Client{"open": c, "new": peer.IMAP(t, d.IMAPAddr, user)} {
+					if got, want := usedKiB(t, c), (n*size+1023)/1024; got != want {
+						t.Errorf("%s, in the %s session Dovecot counts %d KiB, want %d", what, which, got, want)
+					}
+				}
+			}
+			for range 5 {
+				appendMail(t, c, "INBOX", raw, nil)
+			}
+			check("before", 5)
+			asUser(t, d, func() error {
+				return s.Remove(t.Context(), "INBOX", chosen(t, s, "INBOX")[:3], func(int) {})
+			})
+			check("after the removal", 2)
+			appendMail(t, c, "INBOX", raw, nil)
+			check("after an append", 3)
+		})
+	}
+}
