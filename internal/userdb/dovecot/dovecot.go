@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -35,6 +36,13 @@ const DefaultTimeout = 30 * time.Second
 
 // connectTimeout bounds connecting and the greeting.
 const connectTimeout = 5 * time.Second
+
+// While Dovecot starts its auth process anew, for which it takes its time when the last
+// one has died, connecting is tried again and again.
+const (
+	restartTime  = 3 * time.Second
+	restartPause = 100 * time.Millisecond
+)
 
 // Options are the settings of the driver.
 type Options struct {
@@ -195,12 +203,22 @@ func (d *Driver) connect(ctx context.Context) (*conn, error) {
 		socket = nil // connecting says why
 	}
 	nc, in, err := d.greet(ctx)
+	for end := time.Now().Add(restartTime); hungUp(err) && time.Now().Before(end); {
+		time.Sleep(restartPause)
+		nc, in, err = d.greet(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
 	c := &conn{nc: nc, socket: socket, waiting: make(map[uint32]chan []string)}
 	go c.read(in)
 	return c, nil
+}
+
+// hungUp tells whether the other side has closed the connection without a word: an auth
+// process that was started in the middle of a reload dies, and Dovecot starts another one.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // List implements userdb.Lister.

@@ -153,6 +153,19 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
+// An auth process that dies at its start, as one may in the middle of a reload, is
+// followed by another one.
+func TestDyingServer(t *testing.T) {
+	s := startFake(t, greeting23, users(sample))
+	s.mu.Lock()
+	s.dying = 3
+	s.mu.Unlock()
+	d := s.driver(t)
+	if u, err := d.Lookup(t.Context(), "anna"); err != nil || u.Home != "/anna" {
+		t.Errorf("%v, %v", u, err)
+	}
+}
+
 // The auth process of a Dovecot that was stopped or reloaded serves whoever is
 // connected for as long as they stay. It is left as soon as the socket is gone or another one.
 func TestSocketReplaced(t *testing.T) {

@@ -20,6 +20,7 @@ type fake struct {
 	answer func(f []string) string
 
 	mu    sync.Mutex
+	dying int // connections that are closed without a word
 	conns []net.Conn
 	asked []string
 }
@@ -67,6 +68,13 @@ func (s *fake) stop() {
 
 func (s *fake) serve(c net.Conn) {
 	defer c.Close()
+	s.mu.Lock()
+	s.dying--
+	dying := s.dying >= 0
+	s.mu.Unlock()
+	if dying {
+		return
+	}
 	fmt.Fprint(c, s.greeting)
 	in := bufio.NewScanner(c)
 	for in.Scan() {
