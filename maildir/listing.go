@@ -19,16 +19,11 @@ type listing struct {
 func (r *reader) listing() (*listing, error) {
 	l := &listing{records: map[string]uidRecord{}}
 	for i, part := range readParts {
-		var memory texts
-		err := r.store.eachName(r.folder, part, func(name string) { l.names[i] = append(l.names[i], memory.keep(name)) })
+		var all sorter
+		err := r.store.eachName(r.folder, part, all.add)
+		l.names[i] = all.sorted()
 		if err != nil {
 			return nil, err
-		}
-		slices.Sort(l.names[i])
-		// In this order they are read from now on, and memory is fast when it is read so.
-		memory = texts{}
-		for j, name := range l.names[i] {
-			l.names[i][j] = memory.keep(name)
 		}
 	}
 	r.dropDirectories(l)
@@ -115,22 +110,4 @@ func find(names []string, base string) int {
 func isOf(name, base string) bool {
 	rest, ok := strings.CutPrefix(name, base)
 	return ok && (rest == "" || rest[0] == ':')
-}
-
-// textsSize is how many bytes of texts lie together.
-const textsSize = 64 << 10
-
-// texts keeps many short texts in few pieces of memory, for which the garbage collector
-// has less to look at.
-type texts struct{ b strings.Builder }
-
-// keep gives a copy of a text.
-func (t *texts) keep(s string) string {
-	if t.b.Len()+len(s) > t.b.Cap() {
-		t.b.Reset()
-		t.b.Grow(max(textsSize, len(s)))
-	}
-	at := t.b.Len()
-	t.b.WriteString(s)
-	return t.b.String()[at:]
 }
