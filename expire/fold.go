@@ -56,6 +56,7 @@ const chunk = 64 << 10
 type scratch struct {
 	viewer              *maildir.Viewer
 	subject             subject
+	found               maildir.Found
 	raw, folded, chunks []byte
 }
 

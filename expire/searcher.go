@@ -168,9 +168,14 @@ func (s *searcher) look(ctx context.Context, b *scratch, from int) (f findings) 
 
 // ask asks about one message.
 func (s *searcher) ask(ctx context.Context, b *scratch, i int) (bool, Match, error) {
+	b.found = s.scan.At(i)
 	m := &b.subject
-	*m = subject{Found: s.scan.At(i), ctx: ctx, store: s.user.Store, last: uint32(s.scan.Len()), scratch: b}
+	*m = subject{Found: &b.found, ctx: ctx, store: s.user.Store, last: uint32(s.scan.Len()), scratch: b}
 	ok, err := s.matcher.matches(m, s.user.Stat)
 	err = errors.Join(err, m.close())
-	return ok, Match{Found: m.Found, Mailbox: s.scan.Mailbox, MailboxID: s.scan.ID, Status: m.status}, err
+	if !ok || err != nil {
+		return false, Match{}, err
+	}
+	found := b.found
+	return true, Match{Found: &found, Mailbox: s.scan.Mailbox, MailboxID: s.scan.ID, Status: m.status}, nil
 }

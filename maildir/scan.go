@@ -153,7 +153,8 @@ func (sc *Scan) Letter(keyword string) (byte, bool) {
 func (sc *Scan) Messages() iter.Seq[*Found] {
 	return func(yield func(*Found) bool) {
 		for i := range sc.order {
-			if !yield(sc.At(i)) {
+			f := sc.At(i)
+			if !yield(&f) {
 				return
 			}
 		}
@@ -161,9 +162,9 @@ func (sc *Scan) Messages() iter.Seq[*Found] {
 }
 
 // At gives the message with the number i+1.
-func (sc *Scan) At(i int) *Found {
+func (sc *Scan) At(i int) Found {
 	p := sc.order[i]
-	f := &Found{Seq: uint32(i + 1), UID: p.uid, Given: p.uid != 0, scan: sc}
+	f := Found{Seq: uint32(i + 1), UID: p.uid, Given: p.uid != 0, scan: sc}
 	if !f.Given { // as are all behind it
 		f.UID = max(sc.list.head.nextUID, 1) + uint32(i-sc.given)
 	}

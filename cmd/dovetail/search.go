@@ -5,8 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,7 +91,7 @@ func (o *matchOutput) line(user, mailbox string, uid uint32) error {
 	if o.users {
 		mailbox = user + " " + mailbox
 	}
-	_, err := fmt.Fprintf(o.w, "%s %d\n", oneLine(mailbox), uid)
+	_, err := io.WriteString(o.w, oneLine(mailbox)+" "+strconv.FormatUint(uint64(uid), 10)+"\n")
 	return err
 }
 
