@@ -10,13 +10,8 @@ import (
 	"dovetail/maildir"
 )
 
-const (
-	// stretchSize is how many messages one goroutine looks at in one go.
-	stretchSize = 256
-	// searchersPerCPU is how many goroutines look at a mailbox, for each processor: some
-	// wait for the disk.
-	searchersPerCPU = 2
-)
+// stretchSize is how many messages one goroutine looks at in one go.
+const stretchSize = 256
 
 // searcher looks for messages in one mailbox.
 type searcher struct {
@@ -84,12 +79,15 @@ func (s *searcher) alone(ctx context.Context, take func(findings) error) error {
 }
 
 // together has several goroutines look at stretches, and takes in the findings in order.
+// There is one for each processor, and work waits for them: each has a thread of its own,
+// for the user's rights, and who waits and is woken takes long. With two for each, a search
+// takes a quarter more time, or a sixth less where all comes from the disk.
 func (s *searcher) together(ctx context.Context, take func(findings) error) error {
-	searchers := searchersPerCPU * runtime.GOMAXPROCS(0)
+	searchers := runtime.GOMAXPROCS(0)
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	jobs, order := make(chan stretch), make(chan stretch, 2*searchers)
+	jobs, order := make(chan stretch, 4*searchers), make(chan stretch, 4*searchers)
 	g.Go(func() error {
 		s.cut(ctx, jobs, order)
 		return nil

@@ -82,6 +82,9 @@ be taught or a signal came (call it again), 78 broken configuration.`,
 
 func (o *bulkOptions) run(cmd *cobra.Command, c *config.Config, class learn.Class, names []string) error {
 	tuning.Heap()
+	if !slices.Contains(c.Learn.Backends, "builtin") { // which works in here
+		tuning.Aside()
+	}
 	var memory setup.Memory
 	defer memory.Close()
 	t, err := memory.Teaching(c, o.jobs)

@@ -44,3 +44,19 @@ func TestServer(t *testing.T) {
 		})
 	}
 }
+
+// Half of the processors are left to others, but for one.
+func TestAside(t *testing.T) {
+	threads := runtime.GOMAXPROCS(0)
+	t.Cleanup(func() { runtime.GOMAXPROCS(threads) })
+	for _, c := range []struct {
+		environment string
+		have, want  int
+	}{{"", 8, 4}, {"", 3, 1}, {"", 1, 1}, {"8", 8, 8}} {
+		t.Setenv("GOMAXPROCS", c.environment)
+		runtime.GOMAXPROCS(c.have)
+		if Aside(); runtime.GOMAXPROCS(0) != c.want {
+			t.Errorf("%+v: %d", c, runtime.GOMAXPROCS(0))
+		}
+	}
+}
