@@ -21,42 +21,26 @@ const (
 	stages
 )
 
-// verdict is what is known of a test up to a stage.
-type verdict int
-
-const (
-	unknown verdict = iota
-	no
-	yes
-)
-
-func verdictOf(b bool) verdict {
-	if b {
-		return yes
-	}
-	return no
-}
-
 // test is a part of a query, made ready for one mailbox.
 type test struct {
 	first stage // before which it knows nothing
-	run   func(s *subject, upTo stage) (verdict, error)
+	run   func(s *subject, upTo stage) (query.Verdict, error)
 }
 
 // leaf makes a test that needs one stage.
 func leaf(at stage, f func(s *subject) (bool, error)) test {
-	return test{at, func(s *subject, upTo stage) (verdict, error) {
+	return test{at, func(s *subject, upTo stage) (query.Verdict, error) {
 		if upTo < at {
-			return unknown, nil
+			return query.Unknown, nil
 		}
 		ok, err := f(s)
-		return verdictOf(ok), err
+		return query.VerdictOf(ok), err
 	}}
 }
 
 // fixed makes a test of a mailbox's own.
 func fixed(b bool) test {
-	return test{byName, func(*subject, stage) (verdict, error) { return verdictOf(b), nil }}
+	return test{byName, func(*subject, stage) (query.Verdict, error) { return query.VerdictOf(b), nil }}
 }
 
 // matcher is a query, made ready for one mailbox.
@@ -96,8 +80,8 @@ func (m *matcher) matches(s *subject, stat bool) (bool, error) {
 func (m *matcher) ask(s *subject) (bool, error) {
 	for at := m.root.first; at < stages; at++ {
 		v, err := m.root.run(s, at)
-		if err != nil || v != unknown {
-			return v == yes && err == nil, err
+		if err != nil || v != query.Unknown {
+			return v == query.Yes && err == nil, err
 		}
 	}
 	return false, nil
@@ -106,17 +90,14 @@ func (m *matcher) ask(s *subject) (bool, error) {
 func (m *matcher) compile(n query.Node) test {
 	switch n := n.(type) {
 	case query.And:
-		return m.all(n.Parts, no)
+		return m.all(n.Parts, query.No)
 	case query.Or:
-		return m.all(n.Parts, yes)
+		return m.all(n.Parts, query.Yes)
 	case query.Not:
 		part := m.compile(n.Part)
-		return test{part.first, func(s *subject, upTo stage) (verdict, error) {
+		return test{part.first, func(s *subject, upTo stage) (query.Verdict, error) {
 			v, err := part.run(s, upTo)
-			if v != unknown {
-				v = yes + no - v
-			}
-			return v, err
+			return v.Not(), err
 		}}
 	case query.Mailbox:
 		return fixed(n.Matches(m.scan.Mailbox, m.sep))
@@ -160,13 +141,13 @@ func (m *matcher) compile(n query.Node) test {
 
 // all makes a test of several: one part that is decisive decides, the cheap ones are
 // asked first.
-func (m *matcher) all(parts []query.Node, decisive verdict) test {
+func (m *matcher) all(parts []query.Node, decisive query.Verdict) test {
 	tests := make([]test, len(parts))
 	for i, part := range parts {
 		tests[i] = m.compile(part)
 	}
 	slices.SortStableFunc(tests, func(a, b test) int { return cmp.Compare(a.first, b.first) })
-	return test{tests[0].first, func(s *subject, upTo stage) (verdict, error) {
+	return test{tests[0].first, func(s *subject, upTo stage) (query.Verdict, error) {
 		open := false
 		for _, t := range tests {
 			if t.first > upTo {
@@ -177,12 +158,12 @@ func (m *matcher) all(parts []query.Node, decisive verdict) test {
 			if v == decisive || err != nil {
 				return v, err
 			}
-			open = open || v == unknown
+			open = open || v == query.Unknown
 		}
 		if open {
-			return unknown, nil
+			return query.Unknown, nil
 		}
-		return yes + no - decisive, nil
+		return decisive.Not(), nil
 	}}
 }
 
@@ -224,12 +205,12 @@ func (m *matcher) date(n query.Date) test {
 // sizeTest is cheap for the messages whose names tell the size, which are most; for
 // others all is read.
 func sizeTest(n query.Size) test {
-	return test{byName, func(s *subject, upTo stage) (verdict, error) {
+	return test{byName, func(s *subject, upTo stage) (query.Verdict, error) {
 		if _, ok := s.VSize(); !ok && upTo < byBody {
-			return unknown, nil
+			return query.Unknown, nil
 		}
 		size, err := s.vsize()
-		return verdictOf(size > n.Bytes && n.Larger || size < n.Bytes && !n.Larger), err
+		return query.VerdictOf(size > n.Bytes && n.Larger || size < n.Bytes && !n.Larger), err
 	}}
 }
 

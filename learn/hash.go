@@ -19,17 +19,6 @@ type Hash [sha256.Size]byte
 // String gives the hash in hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// ParseHash reads what String gives.
-func ParseHash(s string) (Hash, error) {
-	var h Hash
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(h) {
-		return h, fmt.Errorf("hash %q: wanted %d hexadecimal digits", s, 2*len(h))
-	}
-	copy(h[:], b)
-	return h, nil
-}
-
 // volatile are the fields that are not part of a message's identity: those that
 // delivery adds, verdicts of filters, and where mbox files and IMAP clients keep
 // flags and numbers.

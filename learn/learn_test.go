@@ -68,15 +68,3 @@ func TestHash(t *testing.T) {
 		}
 	}
 }
-
-func TestHashText(t *testing.T) {
-	h := hash(t, text)
-	if got, err := learn.ParseHash(h.String()); got != h || err != nil {
-		t.Errorf("%v, %v", got, err)
-	}
-	for _, bad := range []string{"", "12", strings.Repeat("x", 64), h.String() + "00"} {
-		if _, err := learn.ParseHash(bad); err == nil {
-			t.Errorf("%q is a hash", bad)
-		}
-	}
-}

@@ -11,7 +11,7 @@ func (q *Query) Mailboxes(all []string, separator string) (there, missing []stri
 		for _, m := range patterns {
 			listed = listed || m.Matches(name, separator)
 		}
-		if listed && mayMatch(q.Root, name, separator) != no {
+		if listed && mayMatch(q.Root, name, separator) != No {
 			there = append(there, name)
 		}
 	}
@@ -24,42 +24,18 @@ func (q *Query) Mailboxes(all []string, separator string) (there, missing []stri
 	return there, missing
 }
 
-// verdict is what is known of a part when only the mailbox is.
-type verdict int
-
-const (
-	unknown verdict = iota
-	no
-	yes
-)
-
-func mayMatch(n Node, mailbox, separator string) verdict {
-	combine := func(parts []Node, decisive verdict) verdict {
-		result := yes + no - decisive
-		for _, part := range parts {
-			switch mayMatch(part, mailbox, separator) {
-			case decisive:
-				return decisive
-			case unknown:
-				result = unknown
-			}
-		}
-		return result
-	}
+// mayMatch tells what is known of a part when only the mailbox is.
+func mayMatch(n Node, mailbox, separator string) Verdict {
+	ask := func(part Node) Verdict { return mayMatch(part, mailbox, separator) }
 	switch n := n.(type) {
 	case And:
-		return combine(n.Parts, no)
+		return Combine(n.Parts, No, ask)
 	case Or:
-		return combine(n.Parts, yes)
+		return Combine(n.Parts, Yes, ask)
 	case Not:
-		if v := mayMatch(n.Part, mailbox, separator); v != unknown {
-			return yes + no - v
-		}
+		return ask(n.Part).Not()
 	case Mailbox:
-		if n.Matches(mailbox, separator) {
-			return yes
-		}
-		return no
+		return VerdictOf(n.Matches(mailbox, separator))
 	}
-	return unknown
+	return Unknown
 }

@@ -10,22 +10,6 @@ import (
 	"dovetail/internal/message"
 )
 
-// verdict is what is known of a message and a part of a query.
-type verdict int
-
-const (
-	unknown verdict = iota
-	no
-	yes
-)
-
-func verdictOf(b bool) verdict {
-	if b {
-		return yes
-	}
-	return no
-}
-
 // candidate is a message of which the server cannot tell whether it matches.
 type candidate struct {
 	received   time.Time
@@ -34,7 +18,7 @@ type candidate struct {
 }
 
 // test is a part of a query, made ready for some candidates.
-type test func(uid imap.UID, c *candidate) verdict
+type test func(uid imap.UID, c *candidate) query.Verdict
 
 // exact tells whether the server can judge a part of a query alone.
 func exact(n query.Node) bool {
@@ -72,7 +56,7 @@ func (b *box) judge(q *query.Query, uids []imap.UID) ([]imap.UID, error) {
 	}
 	var found []imap.UID
 	for _, uid := range uids {
-		if c := candidates[uid]; c != nil && t(uid, c) == yes {
+		if c := candidates[uid]; c != nil && t(uid, c) == query.Yes {
 			found = append(found, uid)
 		}
 	}
@@ -86,32 +70,29 @@ func (b *box) compile(n query.Node, uids []imap.UID) (test, error) {
 	}
 	switch n := n.(type) {
 	case query.And:
-		return b.compileAll(n.Parts, uids, no)
+		return b.compileAll(n.Parts, uids, query.No)
 	case query.Or:
-		return b.compileAll(n.Parts, uids, yes)
+		return b.compileAll(n.Parts, uids, query.Yes)
 	case query.Not:
 		part, err := b.compile(n.Part, uids)
-		return func(uid imap.UID, c *candidate) verdict {
-			if v := part(uid, c); v != unknown {
-				return yes + no - v
-			}
-			return unknown
+		return func(uid imap.UID, c *candidate) query.Verdict {
+			return part(uid, c).Not()
 		}, err
 	case query.Date:
 		switch n.Clock {
 		case query.Received:
-			return func(_ imap.UID, c *candidate) verdict {
+			return func(_ imap.UID, c *candidate) query.Verdict {
 				at := c.received.Unix()
-				return verdictOf(n.Matches(at, query.Offset(at, b.writer.zone)))
+				return query.VerdictOf(n.Matches(at, query.Offset(at, b.writer.zone)))
 			}, nil
 		case query.Sent:
-			return func(_ imap.UID, c *candidate) verdict { return verdictOf(n.Matches(c.sent, c.sentOffset)) }, nil
+			return func(_ imap.UID, c *candidate) query.Verdict { return query.VerdictOf(n.Matches(c.sent, c.sentOffset)) }, nil
 		}
 	}
 	return b.bounded(n, uids)
 }
 
-func (b *box) compileAll(parts []query.Node, uids []imap.UID, decisive verdict) (test, error) {
+func (b *box) compileAll(parts []query.Node, uids []imap.UID, decisive query.Verdict) (test, error) {
 	tests := make([]test, len(parts))
 	for i, part := range parts {
 		var err error
@@ -119,24 +100,15 @@ func (b *box) compileAll(parts []query.Node, uids []imap.UID, decisive verdict) 
 			return nil, err
 		}
 	}
-	return func(uid imap.UID, c *candidate) verdict {
-		result := yes + no - decisive
-		for _, t := range tests {
-			switch t(uid, c) {
-			case decisive:
-				return decisive
-			case unknown:
-				result = unknown
-			}
-		}
-		return result
+	return func(uid imap.UID, c *candidate) query.Verdict {
+		return query.Combine(tests, decisive, func(t test) query.Verdict { return t(uid, c) })
 	}, nil
 }
 
 // asked makes a test of what the server says now.
 func (b *box) asked(n query.Node, uids []imap.UID) (test, error) {
 	found, err := b.among(n, uids, true)
-	return func(uid imap.UID, _ *candidate) verdict { return verdictOf(found[uid]) }, err
+	return func(uid imap.UID, _ *candidate) query.Verdict { return query.VerdictOf(found[uid]) }, err
 }
 
 // bounded makes a test of what the server knows roughly: of messages that may match and
@@ -147,14 +119,14 @@ func (b *box) bounded(n query.Node, uids []imap.UID) (test, error) {
 		return nil, err
 	}
 	maybe, err := b.among(n, uids, true)
-	return func(uid imap.UID, _ *candidate) verdict {
+	return func(uid imap.UID, _ *candidate) query.Verdict {
 		switch {
 		case sure[uid]:
-			return yes
+			return query.Yes
 		case maybe[uid]:
-			return unknown
+			return query.Unknown
 		}
-		return no
+		return query.No
 	}, err
 }
 
