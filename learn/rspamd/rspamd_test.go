@@ -229,3 +229,18 @@ func TestCertificate(t *testing.T) {
 		t.Errorf("got %+v", res)
 	}
 }
+
+// Rspamd answers to what is too big for it before it has read all, and closes: what it said
+// counts, not that the rest could not be sent.
+func TestEarlyAnswer(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	}))
+	defer s.Close()
+	raw := []byte("Subject: large\n\n" + strings.Repeat("0123456789abcde\n", 2<<20))
+	res := one(t, backend(t, rspamd.Options{URL: s.URL}), "", learntest.Item(t, raw, learn.Spam, learn.None))
+	if res.Outcome != learn.Refused {
+		t.Errorf("got %+v", res)
+	}
+}
