@@ -15,9 +15,9 @@ import (
 )
 
 // client asks a controller. Each request has a connection of its own, since rspamd
-// closes it after the answer. An http.Client is not used: for a connection that is never
-// used again its Transport takes four times as much of the processor, which rspamd
-// and redis need (`make bench`, case bulk).
+// closes it after the answer. An http.Client is not used: its Transport has goroutines for
+// each connection, to use it again, and takes more of the processor, which rspamd and
+// redis need (`make bench`, case bulk).
 type client struct {
 	dialer interface {
 		DialContext(ctx context.Context, network, address string) (net.Conn, error)
