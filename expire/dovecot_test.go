@@ -395,8 +395,8 @@ func (a *account) describe(t *testing.T, found []string) string {
 		}
 		for f := range scan.Messages() {
 			if i := slices.Index(found, fmt.Sprintf("%s %d", scan.ID, f.UID)); i >= 0 && b.Len() < 2000 {
-				text, err := os.ReadFile(f.Path)
-				fmt.Fprintf(&b, "\n%s %d %s %v\n%s", name, f.UID, f.Path, err, text)
+				text, err := os.ReadFile(f.Path())
+				fmt.Fprintf(&b, "\n%s %d %s %v\n%s", name, f.UID, f.Path(), err, text)
 			}
 		}
 	}

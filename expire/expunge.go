@@ -63,10 +63,10 @@ func (u *User) expungeNumbers(ctx context.Context, mailbox string, done func(Mat
 // choose gives what is to be removed, with its size.
 func (u *User) choose(ctx context.Context, mailbox string, give func(Match) error) error {
 	return u.Search(ctx, mailbox, func(m Match) error {
-		path := m.Path
+		before := m.Renamed()
 		size, err := m.Bytes()
 		switch {
-		case m.Path != path: // it has other flags now
+		case m.Renamed() != before: // it has other flags now
 		case err == nil:
 			m.bytes = size
 			return give(m)
@@ -82,7 +82,7 @@ func (u *User) choose(ctx context.Context, mailbox string, give func(Match) erro
 func Removals(chosen []Match, saved bool) []maildir.Removal {
 	all := make([]maildir.Removal, len(chosen))
 	for i, m := range chosen {
-		all[i] = maildir.Removal{Path: m.Path, Size: m.bytes}
+		all[i] = maildir.Removal{Path: m.Path(), Size: m.bytes}
 		if saved && m.Status != nil {
 			all[i].Check = func() (bool, error) { return unchanged(m) }
 		}

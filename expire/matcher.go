@@ -64,16 +64,16 @@ const maxRenames = 10
 // says that its status is wanted if it does: looking at it can bring out another name.
 func (m *matcher) matches(s *subject, stat bool) (bool, error) {
 	for range maxRenames {
-		path := s.Path
+		before := s.Renamed()
 		ok, err := m.ask(s)
 		if ok && stat {
 			_, err = s.stat()
 		}
-		if err != nil || s.Path == path {
+		if err != nil || s.Renamed() == before {
 			return ok, err
 		}
 	}
-	return false, renamed(s.Path)
+	return false, renamed(s.Path())
 }
 
 // ask asks the cheapest questions first.

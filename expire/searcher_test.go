@@ -53,7 +53,7 @@ func searchAs(t *testing.T, store *maildir.Store, words []string, act func(func(
 	u := &expire.User{Store: store, Query: q, Act: act, Stat: true}
 	u.Failed = func(_ string, err error) { found = append(found, err.Error()) }
 	err = u.Search(t.Context(), "INBOX", func(m expire.Match) error {
-		found = append(found, fmt.Sprintf("%d %s %v", m.UID, m.Path, m.Status.Received))
+		found = append(found, fmt.Sprintf("%d %s %v", m.UID, m.Path(), m.Status.Received))
 		return nil
 	})
 	if err != nil {
@@ -146,8 +146,8 @@ func TestExpungeInParts(t *testing.T) {
 		gone := map[uint32]bool{}
 		u := &expire.User{Store: store, Query: q, Act: asIs}
 		err = u.Expunge(t.Context(), "INBOX", func(m expire.Match) {
-			if _, err := os.Lstat(m.Path); !os.IsNotExist(err) {
-				t.Errorf("%s: %v", m.Path, err)
+			if _, err := os.Lstat(m.Path()); !os.IsNotExist(err) {
+				t.Errorf("%s: %v", m.Path(), err)
 			}
 			gone[m.UID] = true
 		})

@@ -84,13 +84,13 @@ type asker struct {
 // ask asks about a message as it is under one name.
 func (a *asker) ask(s *subject) (Answer, error) {
 	for range maxRenames {
-		path := s.Path
+		before := s.Renamed()
 		result, err := a.once(s)
-		if err != nil || s.Path == path {
+		if err != nil || s.Renamed() == before {
 			return result, err
 		}
 	}
-	return Answer{}, renamed(s.Path)
+	return Answer{}, renamed(s.Path())
 }
 
 func (a *asker) once(s *subject) (result Answer, err error) {

@@ -1,16 +1,12 @@
 package maildir
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
-	"os"
-	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore"
@@ -49,36 +45,26 @@ func (s *Store) Count(_ context.Context, mailbox string) (int, error) {
 	}
 	n := 0
 	for _, part := range readParts {
-		if err := s.eachName(f, part, func(string) { n++ }); err != nil {
+		if err := s.eachName(f, part, func([]byte) { n++ }); err != nil {
 			return 0, err
 		}
 	}
 	return n, nil
 }
 
-// namesAtOnce is how many names are read from a directory at a time.
-const namesAtOnce = 1024
-
-// eachName gives the names of the files in a part of a folder, as they come. As in
-// Dovecot, a name with a line end is none: the uidlist has one line for each.
-func (s *Store) eachName(f folder, part string, give func(name string)) error {
-	dir, err := s.fs.OpenFile(f.dir+"/"+part, os.O_RDONLY|unix.O_DIRECTORY, 0)
-	if isMissing(err) {
-		return nil
-	}
+// eachName gives the names of the files in a part of a folder, as they come; each is
+// valid up to the return of give. As in Dovecot, a name with a line end is none: the
+// uidlist has one line for each.
+func (s *Store) eachName(f folder, part string, give func(name []byte)) error {
+	dir, err := s.fs.OpenDir(f.dir + "/" + part)
 	if err == nil {
-		defer dir.Close() // nothing was written
-	}
-	for err == nil {
-		var names []string
-		names, err = dir.Readdirnames(namesAtOnce)
-		for _, name := range names {
-			if name[0] != '.' && !strings.ContainsAny(name, "\r\n") {
+		err = errors.Join(dir.ReadNames(func(name []byte) {
+			if name[0] != '.' && bytes.IndexByte(name, '\n') < 0 && bytes.IndexByte(name, '\r') < 0 {
 				give(name)
 			}
-		}
+		}), dir.Close())
 	}
-	if errors.Is(err, io.EOF) {
+	if err == nil || isMissing(err) {
 		return nil
 	}
 	return mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", f.name, err))

@@ -76,7 +76,7 @@ func (g *Glance) Names(ctx context.Context) iter.Seq2[Name, error] {
 		moved := map[string]bool{} // those of new, which may be in cur by now
 		for i, part := range readParts {
 			var names []string
-			err := g.store.eachName(g.folder, part, func(name string) { names = append(names, name) })
+			err := g.store.eachName(g.folder, part, func(name []byte) { names = append(names, string(name)) })
 			if err == nil {
 				err = ctx.Err()
 			}

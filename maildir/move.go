@@ -126,7 +126,7 @@ func (m *mover) look(chosen []Removal) error {
 		}
 	}
 	for _, part := range readParts {
-		err := m.store.eachName(m.to, part, func(name string) { note(parseFileName(name).base) })
+		err := m.store.eachName(m.to, part, func(name []byte) { note(parseFileName(string(name)).base) })
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func chosen(t *testing.T, s *maildir.Store, mailbox string) []maildir.Removal {
 	var all []maildir.Removal
 	for f := range scan.Messages() {
 		size, _ := f.Size()
-		all = append(all, maildir.Removal{Path: f.Path, Size: size})
+		all = append(all, maildir.Removal{Path: f.Path(), Size: size})
 	}
 	return all
 }

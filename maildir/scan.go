@@ -44,13 +44,13 @@ type Found struct {
 	// it will give when nothing else happens to the mailbox before.
 	UID    uint32
 	Given  bool
-	Path   string
 	Recent bool // no IMAP client has seen it, as far as names tell
 
-	name fileName
-	part uint8  // among readParts
-	file string // the end of Path
-	scan *Scan
+	name    fileName
+	file    string
+	part    uint8 // among readParts
+	renamed uint8
+	scan    *Scan
 }
 
 // Scan reads the names of a mailbox; ErrNoMailbox when it is not there.
@@ -173,12 +173,18 @@ func (sc *Scan) At(i int) Found {
 }
 
 func (f *Found) set(part uint8, name string) {
-	dir := f.scan.dirs[part]
-	f.Path = dir + name
-	f.part, f.file = part, f.Path[len(dir):]
-	f.name = parseFileName(f.file)
+	f.part, f.file, f.name = part, name, parseFileName(name)
 	f.Recent = readParts[part] == "new" || !f.Given
 }
+
+// Path gives the message's file.
+func (f *Found) Path() string { return f.scan.dirs[f.part] + f.file }
+
+// Base gives the name of the message's file up to the flags, which stays when they change.
+func (f *Found) Base() string { return f.name.base }
+
+// Renamed counts how often it came out that the message has another name by now.
+func (f *Found) Renamed() int { return int(f.renamed) }
 
 // Has tells whether the message has the flag of a letter: of a keyword (Scan.Letter),
 // or S for \Seen and so on.
@@ -243,11 +249,12 @@ func (f *Found) renew() error {
 		return mailerr.FromErrno(fmt.Errorf("reading mailbox %s: %w", f.scan.Mailbox, err))
 	}
 	if path == "" {
-		return fmt.Errorf("%w: %s", mailstore.ErrNoMessage, f.Path)
+		return fmt.Errorf("%w: %s", mailstore.ErrNoMessage, f.Path())
 	}
 	for i, dir := range f.scan.dirs {
 		if name, ok := strings.CutPrefix(path, dir); ok {
 			f.set(uint8(i), name)
+			f.renamed++
 		}
 	}
 	return nil
@@ -255,7 +262,7 @@ func (f *Found) renew() error {
 
 // Entry gives what Store.Open needs.
 func (f *Found) Entry() mailstore.Entry {
-	e := mailstore.Entry{Mailbox: f.scan.Mailbox, UID: f.UID, GUID: f.GUID(), Path: f.Path}
+	e := mailstore.Entry{Mailbox: f.scan.Mailbox, UID: f.UID, GUID: f.GUID(), Path: f.Path()}
 	e.Size, _ = f.Size()
 	if n, ok := f.VSize(); ok {
 		e.VSize = n

@@ -23,7 +23,7 @@ func scanned(t *testing.T, s *Store, mailbox string) []string {
 	}
 	var all []string
 	for f := range scan.Messages() {
-		all = append(all, fmt.Sprintf("%d %d %s %v", f.Seq, f.UID, filepath.Base(f.Path), f.Given))
+		all = append(all, fmt.Sprintf("%d %d %s %v", f.Seq, f.UID, filepath.Base(f.Path()), f.Given))
 	}
 	if len(all) != scan.Len() {
 		t.Errorf("%d messages, Len is %d", len(all), scan.Len())
@@ -52,7 +52,7 @@ func TestScanOrder(t *testing.T) {
 	for f := range scan.Messages() {
 		size, known := f.VSize()
 		if (f.Seq == 2) != known || known && size != 9 || (f.GUID() == "id") != (f.Seq == 3) || f.Recent != (f.Seq > 3) {
-			t.Errorf("%s: size %d, %v, id %s, recent %v", f.Path, size, known, f.GUID(), f.Recent)
+			t.Errorf("%s: size %d, %v, id %s, recent %v", f.Path(), size, known, f.GUID(), f.Recent)
 		}
 	}
 	if _, err := s.Scan(t.Context(), "None"); !errors.Is(err, mailstore.ErrNoMailbox) {
@@ -80,7 +80,7 @@ func TestScanRenamed(t *testing.T) {
 	for f := range scan.Messages() {
 		st, err := f.Stat()
 		if f.Seq == 1 && (err != nil || !f.Has('S') || st.Size != 8 || time.Since(st.Saved) > time.Hour || f.Recent && f.Given) {
-			t.Errorf("%+v, %v, %s", st, err, f.Path)
+			t.Errorf("%+v, %v, %s", st, err, f.Path())
 		}
 		if f.Seq == 2 && !errors.Is(err, mailstore.ErrNoMessage) {
 			t.Errorf("a message that is gone: %v", err)

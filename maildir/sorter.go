@@ -9,23 +9,24 @@ import (
 const (
 	// sortedAtOnce is how many names are sorted together.
 	sortedAtOnce = 32 << 10
-	// textsSize is how many bytes of texts lie together.
+	// textsSize is how many bytes of texts lie together; a name has at most 255.
 	textsSize = 64 << 10
 )
 
 // sorter takes in names as they come, and sorts them meanwhile.
 type sorter struct {
-	part    []string   // the last ones
+	part    []string // the last ones
+	texts   texts
 	parts   [][]string // sorted when sorting is done
 	sorting sync.WaitGroup
 }
 
-func (s *sorter) add(name string) {
-	if s.part = append(s.part, name); len(s.part) < sortedAtOnce {
+func (s *sorter) add(name []byte) {
+	if s.part = append(s.part, s.texts.add(name)); len(s.part) < sortedAtOnce {
 		return
 	}
 	part := s.part
-	s.parts, s.part = append(s.parts, part), make([]string, 0, sortedAtOnce)
+	s.parts, s.part, s.texts = append(s.parts, part), make([]string, 0, sortedAtOnce), texts{}
 	s.sorting.Go(func() { arrange(part) })
 }
 
@@ -52,16 +53,23 @@ func (s *sorter) sorted() []string {
 // garbage collector has less to look at.
 func arrange(part []string) {
 	slices.Sort(part)
-	var b strings.Builder
+	var t texts
 	for i, name := range part {
-		if b.Len()+len(name) > b.Cap() {
-			b.Reset()
-			b.Grow(textsSize)
-		}
-		at := b.Len()
-		b.WriteString(name)
-		part[i] = b.String()[at:]
+		part[i] = t.add([]byte(name))
 	}
+}
+
+// texts are texts that lie together in memory.
+type texts struct{ last strings.Builder }
+
+func (t *texts) add(text []byte) string {
+	if t.last.Len()+len(text) > t.last.Cap() {
+		t.last.Reset()
+		t.last.Grow(textsSize)
+	}
+	at := t.last.Len()
+	t.last.Write(text)
+	return t.last.String()[at:]
 }
 
 // merge makes one sorted list of two.

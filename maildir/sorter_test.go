@@ -14,7 +14,7 @@ func TestSorter(t *testing.T) {
 		var want []string
 		for _, i := range rand.New(rand.NewPCG(1, uint64(n))).Perm(n) {
 			name := fmt.Sprintf("%d.M%dP1.h:2,S", i/3, i)
-			s.add(name)
+			s.add([]byte(name))
 			want = append(want, name)
 		}
 		slices.Sort(want)

@@ -35,8 +35,9 @@ type uidRecord struct {
 	guid        string
 }
 
-// maxUIDLine bounds a line of the list; a file name has at most 255 bytes.
-const maxUIDLine = 8 << 10
+// uidsAtOnce is how many bytes of the list are read at a time. It bounds a line, too; a
+// file name has at most 255 bytes.
+const uidsAtOnce = 64 << 10
 
 // readUIDs gives the records of a folder's list and its head, none when there is no list.
 // No lock is needed: the file is replaced, or whole lines are appended.
@@ -60,7 +61,8 @@ func (s *Store) readUIDs(f folder, record func(base string, r uidRecord)) (l uid
 // being written: passed over. The error is one of reading.
 func parseUIDList(r io.Reader, record func(line int, base string, r uidRecord), bad func(line int, what string)) (uidList, error) {
 	var l uidList
-	in := bufio.NewReaderSize(r, maxUIDLine)
+	in := bufio.NewReaderSize(r, uidsAtOnce)
+	var lines texts
 	last := uint32(0)
 	for n := 1; ; n++ {
 		text, err := in.ReadSlice('\n')
@@ -71,7 +73,7 @@ func parseUIDList(r io.Reader, record func(line int, base string, r uidRecord), 
 		if err != nil && !errors.Is(err, io.EOF) {
 			return l, err
 		}
-		line := strings.TrimSuffix(string(text), "\n")
+		line := strings.TrimSuffix(lines.add(text), "\n")
 		if n == 1 {
 			if !whole {
 				line = ""

@@ -81,14 +81,14 @@ func (v *Viewer) look(f *Found, do func(fsx.Dir) error) error {
 			return nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return mailerr.FromErrno(fmt.Errorf("looking at %s: %w", f.Path, err))
+			return mailerr.FromErrno(fmt.Errorf("looking at %s: %w", f.Path(), err))
 		}
 		// The mailbox may have been made anew.
 		if err := errors.Join(v.Close(), f.renew()); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("%s is renamed all the time", f.Path)
+	return fmt.Errorf("%s is renamed all the time", f.Path())
 }
 
 func (v *Viewer) dir(part uint8) (fsx.Dir, error) {

@@ -98,7 +98,7 @@ func (o *matchOutput) line(user, mailbox string, uid uint32) error {
 // rowOf gives what is printed of a message.
 func rowOf(user string, m *expire.Match) (matched, error) {
 	size, err := m.Bytes()
-	row := matched{User: user, Mailbox: m.Mailbox, UID: m.UID, File: m.Path, Size: size, Flags: m.Flags()}
+	row := matched{User: user, Mailbox: m.Mailbox, UID: m.UID, File: m.Path(), Size: size, Flags: m.Flags()}
 	if m.Status != nil {
 		row.Received = m.Status.Received.UTC()
 	}

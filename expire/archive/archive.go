@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
-	"strings"
 	"time"
 
 	"dovetail/expire"
@@ -99,7 +97,7 @@ func (a *Archive) Add(ctx context.Context, m *expire.Match, open func() (io.Read
 		err = closeErr
 	}
 	if err != nil {
-		return mailerr.FromErrno(fmt.Errorf("reading %s: %w", m.Path, err))
+		return mailerr.FromErrno(fmt.Errorf("reading %s: %w", m.Path(), err))
 	}
 	it, err := a.item(m)
 	if err != nil {
@@ -123,23 +121,22 @@ func (a *Archive) read(in io.Reader) error {
 }
 
 func (a *Archive) item(m *expire.Match) (*item, error) {
-	base, _, _ := strings.Cut(path.Base(m.Path), ":")
-	it := &item{mailbox: m.Mailbox, base: base, flags: m.Flags()}
+	it := &item{mailbox: m.Mailbox, base: m.Base(), flags: m.Flags()}
 	if m.Status != nil {
 		it.received = m.Status.Received
 	} else {
-		info, err := a.o.FS.Lstat(m.Path)
+		info, err := a.o.FS.Lstat(m.Path())
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w: %s", mailstore.ErrNoMessage, m.Path)
+			return nil, fmt.Errorf("%w: %s", mailstore.ErrNoMessage, m.Path())
 		}
 		if err != nil {
-			return nil, mailerr.FromErrno(fmt.Errorf("looking at %s: %w", m.Path, err))
+			return nil, mailerr.FromErrno(fmt.Errorf("looking at %s: %w", m.Path(), err))
 		}
 		it.received = info.ModTime()
 	}
 	var err error
 	if it.message, err = a.spool.Message(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", m.Path, err)
+		return nil, fmt.Errorf("reading %s: %w", m.Path(), err)
 	}
 	return it, nil
 }

@@ -126,7 +126,7 @@ func TestDovecotMbox(t *testing.T) {
 	h.fill()
 	var want []string
 	for i, m := range h.matches("INBOX") {
-		text, err := os.ReadFile(m.Path)
+		text, err := os.ReadFile(m.Path())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,7 @@ func (h *home) matches(mailbox string) []expire.Match {
 }
 
 func opener(m expire.Match) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) { return os.Open(m.Path) }
+	return func() (io.ReadCloser, error) { return os.Open(m.Path()) }
 }
 
 // open opens an archive on a file system.

@@ -77,7 +77,7 @@ func run(place, home string) error {
 			return err
 		}
 		size, _ := m.Size()
-		all = append(all, maildir.Removal{Path: m.Path, Size: size})
+		all = append(all, maildir.Removal{Path: m.Path(), Size: size})
 		if len(all) < batch {
 			return nil
 		}

@@ -82,7 +82,7 @@ func TestMaildir(t *testing.T) {
 	wantLines(t, old, "Lists/Go", line("three", "Junk"))
 	wantLines(t, h.in("maildir:~/Years/2025/Lists.Go"), "INBOX", line("three", "Junk"))
 	for i, e := range storetest.Entries(t, old, "INBOX") {
-		base, _, _ := strings.Cut(filepath.Base(h.matches("INBOX")[i].Path), ":")
+		base, _, _ := strings.Cut(filepath.Base(h.matches("INBOX")[i].Path()), ":")
 		info, err := os.Stat(e.Path)
 		if err != nil || !strings.HasPrefix(filepath.Base(e.Path), base) || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", e.Path, info.Mode(), err)
@@ -106,10 +106,10 @@ func TestMaildirNameTaken(t *testing.T) {
 	h.put("INBOX", text("one"), received)
 	h.archive("maildir:~/Old", "INBOX")
 	m := h.matches("INBOX")[0]
-	if err := os.WriteFile(m.Path, []byte(text("two")), 0o600); err != nil {
+	if err := os.WriteFile(m.Path(), []byte(text("two")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chtimes(m.Path, received, received); err != nil {
+	if err := os.Chtimes(m.Path(), received, received); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

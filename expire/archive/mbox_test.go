@@ -59,7 +59,7 @@ func TestMboxPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := h.matches("Lists/Go")[0]
-	if err := os.Link(m.Path, h.dir+"/Maildir/.Copy/cur/"+filepath.Base(m.Path)+":2,S"); err != nil {
+	if err := os.Link(m.Path(), h.dir+"/Maildir/.Copy/cur/"+filepath.Base(m.Path())+":2,S"); err != nil {
 		t.Fatal(err)
 	}
 	for _, mailbox := range []string{"Lists/Go", "Copy"} {
@@ -76,7 +76,7 @@ func TestLineEnds(t *testing.T) {
 	h.put("INBOX", text("one"), received)
 	m := h.matches("INBOX")[0]
 	crlf := strings.ReplaceAll(text("one"), "\n", "\r\n")
-	if err := errors.Join(os.WriteFile(m.Path, []byte(crlf), 0o600), os.Chtimes(m.Path, received, received)); err != nil {
+	if err := errors.Join(os.WriteFile(m.Path(), []byte(crlf), 0o600), os.Chtimes(m.Path(), received, received)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -176,12 +176,12 @@ func TestUnreadable(t *testing.T) {
 		open, want := opener(m), error(nil)
 		switch i {
 		case 1:
-			file, err := os.Open(m.Path)
+			file, err := os.Open(m.Path())
 			if err != nil {
 				t.Fatal(err)
 			}
 			open, want = func() (io.ReadCloser, error) { return file, nil }, mailstore.ErrNoMessage
-			if err := os.Remove(m.Path); err != nil {
+			if err := os.Remove(m.Path()); err != nil {
 				t.Fatal(err)
 			}
 		case 2:

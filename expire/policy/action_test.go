@@ -36,13 +36,13 @@ func (s *shelf) Add(_ context.Context, m *expire.Match, open func() (io.ReadClos
 	defer r.Close()
 	text, err := io.ReadAll(r)
 	if err != nil || !strings.HasSuffix(string(text), "\n\nbody\n") {
-		s.t.Errorf("%s: archived %q, %v", m.Path, text, err)
+		s.t.Errorf("%s: archived %q, %v", m.Path(), text, err)
 	}
 	if s.full > 0 && len(s.added) >= s.full {
 		s.broken = errors.New("the disk is full")
 		return s.broken
 	}
-	s.added = append(s.added, m.Path)
+	s.added = append(s.added, m.Path())
 	return nil
 }
 

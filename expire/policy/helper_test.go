@@ -183,7 +183,7 @@ func chosen(plan *policy.Plan) string {
 		for _, c := range f.Choices {
 			text := f.Mailbox + " " + c.Rule.Name + ":"
 			for _, m := range c.Chosen {
-				number, _, _ := strings.Cut(filepath.Base(m.Path), ".")
+				number, _, _ := strings.Cut(filepath.Base(m.Path()), ".")
 				text += " " + number
 			}
 			if len(c.Chosen) > 0 {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"dovetail/expire"
@@ -157,8 +155,7 @@ func (p *Planner) firstSeen(ctx context.Context, u *User, f *Folder, scan *maild
 	}
 	names := make([]string, 0, scan.Len())
 	for m := range scan.Messages() {
-		base, _, _ := strings.Cut(path.Base(m.Path), ":")
-		names = append(names, base)
+		names = append(names, m.Base())
 	}
 	ask := p.Stamps.Of
 	if p.DryRun {

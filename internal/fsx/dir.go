@@ -1,6 +1,8 @@
 package fsx
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,6 +14,9 @@ import (
 // and read into the caller's memory: it is for going over thousands of them.
 type Dir interface {
 	io.Closer
+	// ReadNames gives the names of the files, without . and .., as they come. A name is
+	// valid up to the return of give.
+	ReadNames(give func(name []byte)) error
 	// Lstat fills st with what the kernel knows of a file.
 	Lstat(name string, st *unix.Stat_t) error
 	// ReadStart reads the beginning of a file, which is all of it when it does not
@@ -38,6 +43,33 @@ func (d *osDir) fault(op, name string, err error) error {
 		return nil
 	}
 	return &fs.PathError{Op: op, Path: d.name + "/" + name, Err: err}
+}
+
+// direntsSize is how many bytes of entries are asked for at a time.
+const direntsSize = 64 << 10
+
+func (d *osDir) ReadNames(give func(name []byte)) error {
+	if _, err := unix.Seek(d.fd, 0, io.SeekStart); err != nil {
+		return d.fault("seek", "", err)
+	}
+	buf := make([]byte, direntsSize)
+	for {
+		n, err := retry(func() (int, error) { return unix.Getdents(d.fd, buf) })
+		if n <= 0 {
+			return d.fault("readdir", "", err)
+		}
+		for entries := buf[:n]; len(entries) > 0; {
+			// struct linux_dirent64, getdents64(2): the name ends with a NUL.
+			const lengthAt, nameAt = 16, 19
+			length := binary.NativeEndian.Uint16(entries[lengthAt:])
+			name := entries[nameAt:length]
+			name = name[:bytes.IndexByte(name, 0)]
+			if string(name) != "." && string(name) != ".." {
+				give(name)
+			}
+			entries = entries[length:]
+		}
+	}
 }
 
 func (d *osDir) Lstat(name string, st *unix.Stat_t) error {

@@ -2,9 +2,12 @@ package fsx_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -48,5 +51,38 @@ func TestDir(t *testing.T) {
 	}
 	if _, err := (fsx.OS{}).OpenDir(filepath.Join(path, "file")); !errors.Is(err, unix.ENOTDIR) {
 		t.Errorf("a file: %v", err)
+	}
+}
+
+// All names come, each time, also those of a directory larger than what is read at once.
+func TestReadNames(t *testing.T) {
+	path := t.TempDir()
+	var want []string
+	for i := range 2000 {
+		want = append(want, fmt.Sprintf("%04d%s", i, strings.Repeat("x", i%250)))
+		if err := os.WriteFile(filepath.Join(path, want[i]), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := fsx.OS{}.OpenDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	for range 2 {
+		var got []string
+		if err := dir.ReadNames(func(name []byte) { got = append(got, string(name)) }); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%d names of %d, or others", len(got), len(want))
+		}
+	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.ReadNames(func(name []byte) { t.Errorf("%q in a directory that is gone", name) }); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that is gone: %v", err)
 	}
 }

@@ -27,8 +27,6 @@ type File interface {
 	Chmod(mode fs.FileMode) error
 	Chown(uid, gid int) error
 	Truncate(size int64) error
-	// Readdirnames gives up to n more names of a directory, and io.EOF at the end.
-	Readdirnames(n int) ([]string, error)
 }
 
 // FS is the part of package os that a mail store needs, with the same meaning and errors.

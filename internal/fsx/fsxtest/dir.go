@@ -19,6 +19,19 @@ type dirOf struct {
 	path string
 }
 
+func (d *dirOf) ReadNames(give func(name []byte)) error {
+	file, err := d.fs.OpenFile(d.path, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close() // nothing was written
+	dir, err := fsx.OS{}.OpenDir(d.path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.ReadNames(give), dir.Close())
+}
+
 func (d *dirOf) Lstat(name string, st *unix.Stat_t) error {
 	if _, err := d.fs.Lstat(d.path + "/" + name); err != nil {
 		return err

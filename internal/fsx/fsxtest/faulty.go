@@ -146,6 +146,13 @@ type faultyDir struct {
 	fs *Faulty
 }
 
+func (d *faultyDir) ReadNames(give func(name []byte)) error {
+	if err := d.fs.fault("readdir", ""); err != nil {
+		return err
+	}
+	return d.Dir.ReadNames(give)
+}
+
 func (d *faultyDir) Lstat(name string, st *unix.Stat_t) error {
 	if err := d.fs.fault("lstat", name); err != nil {
 		return err
@@ -171,13 +178,6 @@ func (f *faultyFile) Write(p []byte) (int, error) {
 		return n, err
 	}
 	return f.File.Write(p)
-}
-
-func (f *faultyFile) Readdirnames(n int) ([]string, error) {
-	if err := f.fs.fault("readdir", f.Name()); err != nil {
-		return nil, err
-	}
-	return f.File.Readdirnames(n)
 }
 
 func (f *faultyFile) Sync() error {
