@@ -39,9 +39,10 @@ changed, and a table tells what would go, by which rule.
 A message whose flags somebody changes meanwhile stays, and so does one that
 cannot be read. One user whose mail cannot be read does not stop the others.
 
-A run over several users that is stopped, by --max-time or a signal, remembers the
-user that it came to; the next one begins there, and comes to the others after
-that.
+One run changes mail at a time: another one says so and ends with status 75. A run
+over several users remembers which user it came to. When it is stopped, by
+--max-time, a signal or a crash, the next one begins there, and comes to the others
+after that.
 
 With --format json the report is an object: started, ended, dry_run, stopped, users,
 errors. Each of users has user, opt_out, stopped, folders, errors; each of folders
@@ -63,7 +64,7 @@ time is over, 77 no permission, 78 broken configuration.`,
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "change nothing, and print what would go")
 	f.IntVarP(&o.jobs, "jobs", "j", 2, "users at once, 1 to 64")
 	f.StringVar(&o.report, "report", "", "write the report as an HTML page to a `file`")
-	f.StringVar(&o.next, "resume-file", "", "where a stopped run leaves the user to go on with (default: expire.next beside the database of [state])")
+	f.StringVar(&o.next, "resume-file", "", "`file` that a run locks, and where a stopped one leaves the user to go on with (default: expire.next beside the database of [state])")
 	return cmd
 }
 
@@ -101,16 +102,32 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 	if e.planner.Stamps, err = stamps(&memory, s, rules); err != nil {
 		return err
 	}
-	if s.many() && !o.dryRun {
-		e.resume = &resume{file: o.nextFile(s.config.State.URL)}
-		s.order = e.resume.order
+	if !o.dryRun {
+		if err := e.takeTurns(); err != nil {
+			return err
+		}
 	}
 	s.work = e.user
 	e.report.Started, e.report.DryRun = now, o.dryRun
 	if err = s.run(cmd.Context()); err != nil {
 		e.report.Errors = []string{err.Error()}
 	}
-	return errors.Join(err, e.end(cmd), e.page())
+	return errors.Join(err, e.end(cmd), e.page(), e.turns.close())
+}
+
+// takeTurns locks other runs out. Where that cannot be had, mail is expired all the same:
+// it may be a full disk that waits for it.
+func (e *expirer) takeTurns() (err error) {
+	e.turns, err = openTurns(e.options.turnsFile(e.sweep.config.State.URL))
+	switch {
+	case errors.Is(err, errUnderWay):
+		return err
+	case err != nil:
+		e.sweep.say("warning: other runs are not locked out, and none goes on where this one ends: %v", err)
+	case e.sweep.many():
+		e.sweep.order = e.turns.order
+	}
+	return nil
 }
 
 // stamps opens the first-seen stamps, if a rule needs them.
@@ -130,7 +147,7 @@ func (e *expirer) user(ctx context.Context, name string) error {
 		if mailerr.Of(err).Exit != mailerr.ExNoUser {
 			e.take(policy.UserReport{User: name, Folders: []policy.FolderReport{}, Errors: []string{err.Error()}})
 		}
-		e.resume.done(name)
+		e.turns.done(name)
 		return err
 	}
 	mail := &policy.User{Name: u.Name, Home: u.Home, Store: store, Rights: rights}
@@ -155,7 +172,7 @@ func (e *expirer) user(ctx context.Context, name string) error {
 	}
 	e.take(report)
 	if !report.Stopped {
-		e.resume.done(name)
+		e.turns.done(name)
 	}
 	return err
 }

@@ -21,7 +21,7 @@ type expirer struct {
 	options *expireOptions
 	sweep   *sweep
 	planner *policy.Planner
-	resume  *resume // nil: every run begins at the beginning
+	turns   *turns // nil in a dry run, and where there is no place for them
 
 	mu     sync.Mutex
 	report policy.Report
@@ -39,9 +39,6 @@ func (e *expirer) end(cmd *cobra.Command) error {
 	r := &e.report
 	r.Ended, r.Stopped = time.Now(), e.sweep.stopped
 	slices.SortFunc(r.Users, func(a, b policy.UserReport) int { return strings.Compare(a.User, b.User) })
-	if err := e.resume.save(); err != nil {
-		return err
-	}
 	if e.options.format == "json" {
 		enc := json.NewEncoder(cmd.OutOrStdout())
 		enc.SetEscapeHTML(false)
