@@ -37,7 +37,8 @@ running Dovecot. Each mailbox is read once for all rules. With -n nothing is
 changed, and a table tells what would go, by which rule.
 
 A message whose flags somebody changes meanwhile stays, and so does one that
-cannot be read. One user whose mail cannot be read does not stop the others.
+cannot be read; ten such of a mailbox are named, and the others counted. One user
+whose mail cannot be read does not stop the others.
 
 One run changes mail at a time: another one says so and ends with status 75. A run
 over several users remembers which user it came to. When it is stopped, by
@@ -166,7 +167,7 @@ func (e *expirer) user(ctx context.Context, name string) error {
 		report.Errors = append(report.Errors, err.Error())
 	}
 	for _, f := range plan.Folders {
-		for _, err := range f.Errors {
+		for _, err := range f.Problems() {
 			e.sweep.note(fmt.Errorf("user %s: mailbox %s: %w", u.Name, f.Mailbox, err))
 		}
 	}

@@ -15,9 +15,7 @@ func (s *sweep) user(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	mail := &expire.User{Store: store, Query: s.query, Stat: s.stat}
-	mail.Failed = func(mailbox string, err error) { s.note(fmt.Errorf("user %s: mailbox %s: %w", u.Name, mailbox, err)) }
-	mail.Act = rights.Do
+	mail := &expire.User{Store: store, Query: s.query, Stat: s.stat, Act: rights.Do}
 	return rights.Do(func() error { return s.mailboxes(ctx, mail, u.Name) })
 }
 
@@ -31,11 +29,22 @@ func (s *sweep) mailboxes(ctx context.Context, mail *expire.User, name string) e
 		slices.Reverse(there)
 	}
 	for _, mailbox := range there {
-		if err := s.mailbox(ctx, mail, name, mailbox); err != nil {
-			if ctx.Err() != nil {
-				return err
+		failed := func(err error) { s.note(fmt.Errorf("user %s: mailbox %s: %w", name, mailbox, err)) }
+		var failures expire.Failures
+		mail.Failed = func(_ string, err error) {
+			if failures.Add(err) {
+				failed(err)
 			}
-			s.note(fmt.Errorf("user %s: mailbox %s: %w", name, mailbox, err))
+		}
+		err := s.mailbox(ctx, mail, name, mailbox)
+		if rest := failures.Rest(); rest != nil {
+			failed(rest)
+		}
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			failed(err)
 		}
 	}
 	return nil

@@ -61,7 +61,8 @@ const sweepHelp = `The query is doveadm's, word for word: MAILBOX Trash SAVEDBEF
 DELETED ) NOT FLAGGED. Keys that stand beside each other must all match. Dates
 are 2026-11-01, 01-Nov-2026, a Unix time, or how long ago (7d); sizes 10M.
 
-With several users one whose mail cannot be read does not stop the others.
+With several users one whose mail cannot be read does not stop the others. Of the
+messages of a mailbox that cannot be read ten are named, and the others counted.
 
 With --imap the mail of one user on any IMAP server is looked into. The server judges
 texts, flags and sizes as it understands them. It tells no date but by the day, so that

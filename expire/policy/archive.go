@@ -65,7 +65,7 @@ func (e *execution) add(ctx context.Context, archive Archive, chosen []Chosen) (
 		if broken := archive.Flush(ctx); broken != nil {
 			return nil, broken
 		}
-		e.folder.Errors = append(e.folder.Errors, fmt.Errorf("rule %q: %w", e.choice.Rule.Name, err))
+		e.folder.fail(fmt.Errorf("rule %q: %w", e.choice.Rule.Name, err))
 	}
 	return kept, archive.Flush(ctx)
 }

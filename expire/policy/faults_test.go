@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"dovetail/expire"
 	"dovetail/expire/policy"
 	"dovetail/expire/query"
 )
@@ -48,6 +50,29 @@ func TestFaults(t *testing.T) {
 		}
 		if got := plan.Execute(t.Context()); len(got.Folders[1].Errors) != 1 || h.left(".A") != "1" || h.left(".B") != "" {
 			t.Errorf("report %+v, left %s", got, h.left(".A"))
+		}
+	})
+	t.Run("many messages", func(t *testing.T) {
+		h := newHome(t)
+		h.folder(".A")
+		for n := 1; n <= 15; n++ {
+			h.put(".A", n, "", "Subject: a")
+		}
+		h.fs.before = func(name string) error {
+			switch {
+			case strings.Contains(name, "/.A/cur/15."):
+				return &fs.PathError{Op: "open", Path: name, Err: syscall.EIO} // for now, as nobody knows better
+			case strings.Contains(name, "/.A/cur/1"):
+				return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+			}
+			return nil
+		}
+		h.user.Archive = func(string) (policy.Archive, error) { return &shelf{t: t}, nil }
+		plan := h.plan(h.planner(h.rule("read", "SUBJECT a", func(r *policy.Rule) { everything(r); r.Action = policy.Archived })))
+		h.fails("/.A/cur")
+		errs := plan.Execute(t.Context()).Folders[1].Errors // 7 of the plan, 8 of its execution
+		if len(errs) != expire.MaxFailures+1 || !strings.HasPrefix(errs[expire.MaxFailures], "5 more messages, one of them: rule \"read\": ") {
+			t.Errorf("%d errors: %s", len(errs), strings.Join(errs, "\n"))
 		}
 	})
 	t.Run("a mailbox", func(t *testing.T) {

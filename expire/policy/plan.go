@@ -23,9 +23,25 @@ type Folder struct {
 	Total   Amount    // of the mailbox
 	Before  Histogram // zero where nobody asked for it
 	Choices []*Choice // of each rule about it, in their order
-	Errors  []error
+	Errors  []error   // of the mailbox, and of the first messages that failed
 
-	stamped string // its id in Stamps; "" where nobody asked
+	failures expire.Failures // of messages
+	stamped  string          // its id in Stamps; "" where nobody asked
+}
+
+// fail notes what is wrong with a message.
+func (f *Folder) fail(err error) {
+	if f.failures.Add(err) {
+		f.Errors = append(f.Errors, err)
+	}
+}
+
+// Problems are the Errors, and one for the messages that they do not tell of.
+func (f *Folder) Problems() []error {
+	if rest := f.failures.Rest(); rest != nil {
+		return append(slices.Clip(f.Errors), rest)
+	}
+	return f.Errors
 }
 
 // Choice is what a rule does in a mailbox.

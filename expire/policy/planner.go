@@ -106,7 +106,7 @@ func (p *Planner) folder(ctx context.Context, u *User, f *Folder) error {
 		return err
 	}
 	survey := &expire.Survey{Store: u.Store, Stat: p.Ages}
-	survey.Failed = func(_ string, err error) { f.Errors = append(f.Errors, err) }
+	survey.Failed = func(_ string, err error) { f.fail(err) }
 	stamped := false
 	for _, c := range f.Choices {
 		survey.Questions = append(survey.Questions, expire.Question{Query: c.Rule.Query, Clock: c.Rule.Clock})

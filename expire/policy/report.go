@@ -33,7 +33,9 @@ type FolderReport struct {
 	Before  Histogram    `json:"before"`
 	After   Histogram    `json:"after"` // without what comes in from other mailboxes
 	Rules   []RuleReport `json:"rules"` // that are about it
-	Errors  []string     `json:"errors,omitempty"`
+	// Errors are those of the mailbox and of its messages: of expire.MaxFailures
+	// messages one each, and one for all others.
+	Errors []string `json:"errors,omitempty"`
 }
 
 // RuleReport is what one rule did in a mailbox.
@@ -99,7 +101,7 @@ func (p *Plan) Report() UserReport {
 // tell puts what went wrong into a report.
 func (p *Plan) tell(report *UserReport) {
 	for i, f := range p.Folders {
-		for _, err := range f.Errors {
+		for _, err := range f.Problems() {
 			report.Folders[i].Errors = append(report.Folders[i].Errors, err.Error())
 		}
 	}
