@@ -72,6 +72,15 @@ func (w *watched) makeBox(box string) {
 	}
 }
 
+// breakBox makes a mailbox unreadable, for root too, until mend is called.
+func (w *watched) breakBox(box string) (mend func()) {
+	w.t.Helper()
+	cur := filepath.Join(w.root, box, "cur")
+	w.check(os.Rename(cur, cur+".away"))
+	w.check(os.Symlink("cur", cur))
+	return func() { w.t.Helper(); w.check(os.Remove(cur)); w.check(os.Rename(cur+".away", cur)) }
+}
+
 // look looks once and checks what lessons came of it ("SUBJECT CLASS").
 func (w *watched) look(want ...string) *watch.Report {
 	w.t.Helper()
@@ -130,7 +139,7 @@ func (w *watched) move(f file, box string) file {
 
 func (w *watched) link(f file, box string) file {
 	w.t.Helper()
-	to := file{box: box, base: w.name(time.Now()), letters: f.letters}
+	to := file{box: box, base: w.name(w.watcher.Now()), letters: f.letters}
 	w.check(os.Link(f.path(w.root), to.path(w.root)))
 	return to
 }

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -63,7 +64,7 @@ func (l *look) junk(ctx context.Context, glance *maildir.Glance, keywords letter
 		seen.Seen = append(seen.Seen, r)
 		if ok {
 			l.mark(glance, name, had, r.marks)
-		} else if r.marks&deleted == 0 && l.isNew(name) && !l.known.files[fileKey{r.inode, r.mtime}] {
+		} else if r.marks&deleted == 0 && isNew(name, l.since(glance.Mailbox())) && !l.known.files[fileKey{r.inode, r.mtime}] {
 			arrived = append(arrived, arrival{glance: glance, name: name})
 		}
 	}
@@ -155,8 +156,12 @@ func (l *look) hashSome(ctx context.Context) error {
 			continue
 		}
 		for name, err := range glance.Names(ctx) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if err != nil {
-				return err
+				l.warn(err)
+				break
 			}
 			r := b.find(nameHash(name.Base))
 			if r == nil || !lacksHash(*r) || r.marks&deleted != 0 {
@@ -174,12 +179,15 @@ func (l *look) hashSome(ctx context.Context) error {
 
 func lacksHash(r record) bool { return r.hash == [hashSize]byte{} }
 
-// unreadable is the hash of what has none.
+// unreadable is the hash of what has none, and of what is too big to be taught.
 var unreadable = [hashSize]byte{0: 1}
 
 // hashOf reads a message.
 func (l *look) hashOf(ctx context.Context, glance *maildir.Glance, name maildir.Name) [hashSize]byte {
 	m, closer, err := l.open(ctx, glance, name)
+	if errors.Is(err, errTooBig) {
+		return unreadable
+	}
 	if err != nil {
 		l.warn(err)
 		return unreadable

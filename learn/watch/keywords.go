@@ -62,7 +62,7 @@ func (l *look) other(ctx context.Context, glance *maildir.Glance, keywords lette
 		r := record{name: nameHash(name.Base), marks: m}
 		seen.Seen = append(seen.Seen, r)
 		had := marks(0)
-		if old == nil && !l.isNew(name) {
+		if old == nil && !isNew(name, l.since(glance.Mailbox())) {
 			had = m // a folder that was renamed or restored
 		} else if before := old.find(r.name); before != nil {
 			had = before.marks
@@ -89,7 +89,7 @@ func (l *look) mark(glance *maildir.Glance, name maildir.Name, had, has marks) {
 	box := glance.Mailbox()
 	a := arrival{glance: glance, name: name,
 		change: rule.Change{Said: class, Cause: rule.Flag, From: box, To: box, Flags: []string{flag}, Off: l.mail.Off}}
-	if l.isNew(name) {
+	if isNew(name, l.since(box)) {
 		info, err := glance.Stat(name)
 		if err != nil {
 			l.warn(err)
@@ -105,7 +105,7 @@ func (l *look) mark(glance *maildir.Glance, name maildir.Name, had, has marks) {
 // acceptMarked wants what somebody gave the keyword to. A message that came since the
 // last look may have had it from the beginning.
 func (l *look) acceptMarked(a arrival, m *message.Message, _ learn.Hash) (why string, filed bool) {
-	if !l.isNew(a.name) || a.change.Said == learn.Spam && l.watcher.Filed {
+	if !isNew(a.name, l.since(a.glance.Mailbox())) || a.change.Said == learn.Spam && l.watcher.Filed {
 		return "", false
 	}
 	if field := l.watcher.calledSpam(m); a.change.Said == learn.Spam && field != "" {

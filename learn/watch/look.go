@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -33,6 +34,8 @@ const (
 	maxLeftOut = 200
 	// maxRescued bounds the rescued messages that are remembered.
 	maxRescued = 500
+	// maxWarnings bounds what is told of what cannot be read.
+	maxWarnings = 20
 )
 
 // look is one look at a user's mail.
@@ -49,6 +52,7 @@ type look struct {
 	marked  []arrival // with a new keyword
 	left    []leaving
 	known   known // what was in the junk folders
+	untold  int   // warnings beyond maxWarnings
 }
 
 // arrival is a message that has to do with a change.
@@ -69,6 +73,7 @@ type leaving struct {
 func (l *look) run(ctx context.Context) error {
 	l.new = &state{Version: stateVersion, Looked: l.start, Boxes: map[string]*box{}, Rescued: l.old.Rescued}
 	l.known = knownOf(l.old)
+	l.changed = l.old.Looked.After(l.start) // the clock went back
 	if err := l.mail.Do(func() error { return l.survey(ctx) }); err != nil {
 		return err
 	}
@@ -93,13 +98,11 @@ func (l *look) survey(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		glance, err := l.mail.Store.Glance(name)
-		if err != nil {
-			return err
-		}
-		l.glances = append(l.glances, glance)
-		if err := l.box(ctx, glance); err != nil {
-			return err
+		if err := l.visit(ctx, name); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			l.warn(err)
+			l.keep(name)
 		}
 	}
 	for name, old := range l.old.Boxes { // those that are gone
@@ -114,6 +117,40 @@ func (l *look) survey(ctx context.Context) error {
 	return nil
 }
 
+// visit looks at a mailbox.
+func (l *look) visit(ctx context.Context, name string) error {
+	glance, err := l.mail.Store.Glance(name)
+	if err != nil {
+		return err
+	}
+	if err := l.box(ctx, glance); err != nil {
+		return err
+	}
+	l.glances = append(l.glances, glance)
+	return nil
+}
+
+// keep keeps what was seen of a mailbox that cannot be read now, so that the look that
+// can finds what has changed since.
+func (l *look) keep(name string) {
+	delete(l.new.Boxes, name)
+	if old := l.old.Boxes[name]; old != nil {
+		l.new.Boxes[name] = &box{Changed: old.Changed, Seen: old.Seen, Since: l.since(name)}
+	}
+}
+
+// since gives the time of the last look that could read a mailbox.
+func (l *look) since(mailbox string) time.Time {
+	at := l.old.Looked
+	if b := l.old.Boxes[mailbox]; b != nil && !b.Since.IsZero() {
+		at = b.Since
+	}
+	if at.After(l.start) { // the clock went back
+		return l.start
+	}
+	return at
+}
+
 // box compares a mailbox with what was seen of it.
 func (l *look) box(ctx context.Context, glance *maildir.Glance) error {
 	name := glance.Mailbox()
@@ -124,7 +161,7 @@ func (l *look) box(ctx context.Context, glance *maildir.Glance) error {
 		return nil
 	}
 	if old != nil && !old.Changed.IsZero() && old.Changed.Equal(glance.Changed) {
-		l.new.Boxes[name] = old
+		l.new.Boxes[name] = &box{Changed: old.Changed, Seen: old.Seen}
 		return nil
 	}
 	l.changed = true
@@ -172,9 +209,15 @@ type accept func(a arrival, m *message.Message, h learn.Hash) (why string, filed
 // cannot be read is left out, and the queue's error ends the look.
 func (l *look) give(ctx context.Context, a arrival, accept accept) error {
 	begin := l.watcher.Now()
+	lesson := learn.Lesson{User: l.mail.User, Class: a.change.Said, At: l.start, Origin: learn.Watch,
+		Cause: a.change.Cause, From: a.change.From, To: a.change.To}
 	var m *message.Message
 	var closer io.Closer
 	err := l.mail.Do(func() (err error) { m, closer, err = l.open(ctx, a.glance, a.name); return err })
+	if errors.Is(err, errTooBig) {
+		l.leaveOut(LeftOut{Lesson: lesson, Reason: err.Error(), Took: l.watcher.Now().Sub(begin)})
+		return nil
+	}
 	if err != nil {
 		l.warn(err)
 		return nil
@@ -189,8 +232,6 @@ func (l *look) give(ctx context.Context, a arrival, accept accept) error {
 		a.record.hash = shortHash(hash)
 	}
 	a.change.Size = m.VirtualSize()
-	lesson := learn.Lesson{User: l.mail.User, Class: a.change.Said, At: l.start, Origin: learn.Watch,
-		Cause: a.change.Cause, From: a.change.From, To: a.change.To}
 	why, filed := accept(a, m, hash)
 	if d := l.watcher.Rules.Decide(a.change); why == "" && d.Class == learn.None {
 		why = d.Why
@@ -216,19 +257,35 @@ func (l *look) leaveOut(left LeftOut) {
 
 // warn notes what could not be read. A message that is gone already is no news.
 func (l *look) warn(err error) {
-	if !errors.Is(err, mailstore.ErrNoMessage) && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, mailstore.ErrNoMessage), errors.Is(err, fs.ErrNotExist):
+	case len(l.report.Warnings) < maxWarnings:
 		l.report.Warnings = append(l.report.Warnings, err)
+	default:
+		l.untold++
 	}
 }
 
+// errTooBig is the error of a message that the rules leave out whatever is in it.
+var errTooBig = errors.New("larger than max_size")
+
+// open opens a message. One that is too big is not: it would be read as a whole, while
+// the other users wait, and a sparse file can have any size.
 func (l *look) open(ctx context.Context, glance *maildir.Glance, n maildir.Name) (*message.Message, io.Closer, error) {
+	info, err := glance.Stat(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	if most := l.watcher.Rules.MaxSize; most > 0 && info.Size() > most {
+		return nil, nil, fmt.Errorf("the message has %d bytes, which is %w, %d", info.Size(), errTooBig, most)
+	}
 	return l.mail.Store.Open(ctx, glance.Entry(n))
 }
 
-// isNew tells whether a file was given its name since the last look.
-func (l *look) isNew(n maildir.Name) bool {
+// isNew tells whether a file was given its name since a look.
+func isNew(n maildir.Name, since time.Time) bool {
 	t, ok := nameTime(n.Base)
-	return ok && !t.Before(l.old.Looked.Add(-clockSlack))
+	return ok && !t.Before(since.Add(-clockSlack))
 }
 
 // nameTime gives the time in the name of a file: the seconds that it begins with.

@@ -55,23 +55,33 @@ func (l *look) search(ctx context.Context) ([]arrival, error) {
 }
 
 // eachNew gives the messages that came into folders where they would teach ham
-// since the last look.
+// since the last look at what they may have left.
 func (l *look) eachNew(ctx context.Context, f func(arrival)) error {
 	if len(l.left) == 0 {
 		return nil
+	}
+	since := l.start
+	for _, r := range l.left {
+		if at := l.since(r.from); at.Before(since) {
+			since = at
+		}
 	}
 	for _, glance := range l.glances {
 		to := glance.Mailbox()
 		change := rule.Change{Said: learn.Ham, Cause: rule.Copy, Off: l.mail.Off, From: l.left[0].from, To: to}
 		change.Size = l.watcher.Rules.MinSize // which is not known yet
-		if glance.Changed.Before(l.old.Looked.Add(-clockSlack)) || l.watcher.Rules.Decide(change).Class != learn.Ham {
+		if glance.Changed.Before(since.Add(-clockSlack)) || l.watcher.Rules.Decide(change).Class != learn.Ham {
 			continue
 		}
 		for name, err := range glance.Names(ctx) {
-			if err != nil {
-				return err
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
-			if l.isNew(name) {
+			if err != nil {
+				l.warn(err)
+				break
+			}
+			if isNew(name, since) {
 				f(arrival{change: change, glance: glance, name: name})
 			}
 		}

@@ -34,6 +34,9 @@ const stateVersion = 1
 type box struct {
 	Changed time.Time `json:"changed"` // of the directory that was read; zero: to be read again
 	Seen    records   `json:"seen"`
+	// Since is the time of the last look that could read it, when later ones could not;
+	// zero: it is that of the state.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // record is a message that was seen.

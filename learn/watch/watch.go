@@ -30,14 +30,16 @@
 //
 // The first look at a user's mail teaches nothing, nor do messages whose file is
 // older than the last look: they were restored from a backup, or the file system was
-// away for some time.
+// away for some time. A folder that cannot be read is told of and keeps no other from
+// being looked at; when it can be read again, what has changed meanwhile is found.
 //
 // # Telling messages
 //
 // A message in another folder is the same one when it has the same learn.Hash. Of
 // messages that were in a junk folder before the first look the hash becomes known
-// little by little; until then it has to be the same file (Dovecot copies with hard links). Other folders are read only when something left a junk folder, and
-// only their files that are newer than the last look.
+// little by little; until then it has to be the same file (Dovecot copies with hard
+// links). Other folders are read only when something left a junk folder, and only their
+// files that are newer than the last look. Messages beyond the rules' MaxSize are not read.
 //
 // # What is kept
 //
@@ -94,7 +96,7 @@ type Report struct {
 	First    bool // nothing was known of the mail before
 	Lessons  []learn.Lesson
 	Filed    int       // messages that came into a junk folder, but not by a user's act
-	Warnings []error   // what could not be read, and is left out
+	Warnings []error   // what could not be read, and is left out; the last one tells how many more there were
 	LeftOut  []LeftOut // changes that teach nothing, at most maxLeftOut
 	More     int       // how many more there were
 }
@@ -125,6 +127,9 @@ func (w *Watcher) Look(ctx context.Context, mail Mail) (*Report, error) {
 	}
 	if err := l.run(ctx); err != nil {
 		return nil, fmt.Errorf("watching the mail of %s: %w", mail.User, err)
+	}
+	if l.untold > 0 {
+		l.report.Warnings = append(l.report.Warnings, fmt.Errorf("and %d more that could not be read", l.untold))
 	}
 	return l.report, nil
 }

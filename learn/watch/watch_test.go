@@ -404,3 +404,104 @@ func TestLeftOut(t *testing.T) {
 		t.Errorf("%d left out, and %d more", len(r.LeftOut), r.More)
 	}
 }
+
+// A folder that cannot be read is told of and keeps no other from being looked at.
+// When it can be read again, what changed meanwhile is found, and nothing else.
+func TestUnreadableFolder(t *testing.T) {
+	w := newWatched(t)
+	now := time.Now().Add(-12 * time.Hour)
+	w.watcher.Now = func() time.Time { return now }
+	letter, rescued := w.put("INBOX", "letter", 20*time.Hour), w.put("Spam", "rescued", 20*time.Hour)
+	w.put("Spam", "stays", 20*time.Hour)
+	w.put("Work", "works", 20*time.Hour)
+	w.makeBox("Own")
+	w.keywords("Own")
+	late, own := w.put("INBOX", "late", 20*time.Hour), w.put("Own", "own", 20*time.Hour)
+	w.look()
+	blind := func(want ...string) {
+		t.Helper()
+		now = now.Add(2 * time.Hour)
+		w.queued = nil
+		report, err := w.watcher.Look(t.Context(), w.mail)
+		if err != nil || !slices.Equal(w.queued, want) || len(report.Warnings) != 1 {
+			t.Errorf("%v, lessons %q, want %q, %+v", err, w.queued, want, report)
+		}
+	}
+	mend := w.breakBox("Own")
+	w.move(letter, "Spam")
+	blind("letter spam")
+	mend()
+	mend = w.breakBox("Spam")
+	w.move(late, "Spam")
+	w.move(rescued, "Work")
+	w.flag(own, "a")
+	blind("own spam")
+	w.makeBox("Other") // a change, so that the state is saved
+	blind()
+	mend()
+	now = now.Add(2 * time.Hour)
+	w.look("late spam", "rescued ham")
+	w.look()
+	// One that was never read is new when it can be: what is in it was there before.
+	w.makeBox("Junk")
+	w.put("Junk", "old", 20*time.Hour)
+	mend = w.breakBox("Junk")
+	blind()
+	mend()
+	w.look()
+}
+
+// The warnings of one look are bounded.
+func TestManyWarnings(t *testing.T) {
+	w := newWatched(t)
+	w.look()
+	for range 100 {
+		w.check(os.Symlink("/etc/passwd", filepath.Join(w.root, "Spam/new", w.name(time.Now()))))
+	}
+	report, err := w.watcher.Look(t.Context(), w.mail)
+	if n := len(report.Warnings); err != nil || n != 21 || !strings.Contains(report.Warnings[20].Error(), "180 more") {
+		t.Errorf("%d warnings, %v: %v", n, err, report.Warnings)
+	}
+}
+
+// What is too big is not read, whatever its name says: neither to be taught nor to be
+// compared.
+func TestTooBig(t *testing.T) {
+	w := newWatched(t)
+	w.watcher.Rules.MaxSize = 1000
+	f := w.put("Spam", "huge", age)
+	w.check(os.Truncate(f.path(w.root), 1<<40)) // sparse
+	w.look()
+	f = w.move(f, "INBOX")
+	w.look()
+	w.move(f, "Spam")
+	report := w.look()
+	if len(report.LeftOut) != 1 || !strings.Contains(report.LeftOut[0].Reason, "larger than max_size") {
+		t.Errorf("left out %+v", report.LeftOut)
+	}
+}
+
+// A clock that went back makes nobody wait until it is where it was.
+func TestClockBack(t *testing.T) {
+	w := newWatched(t)
+	begin := time.Now().Add(-12 * time.Hour)
+	at := func(d time.Duration) { w.watcher.Now = func() time.Time { return begin.Add(d) } }
+	long := 20 * time.Hour
+	first, second := w.put("INBOX", "first", long), w.put("INBOX", "second", long)
+	at(9 * time.Hour)
+	w.look()
+	at(0)
+	w.move(first, "Spam")
+	w.look("first spam")
+	for _, part := range []string{"new", "cur"} {
+		w.check(os.Chtimes(filepath.Join(w.root, "Spam", part), begin, begin))
+	}
+	at(9 * time.Hour)
+	w.look()
+	at(2 * time.Hour)
+	w.look()
+	at(3 * time.Hour)
+	w.move(second, "Spam")
+	at(4 * time.Hour)
+	w.look("second spam")
+}
