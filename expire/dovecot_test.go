@@ -176,7 +176,7 @@ func (a *account) search(t *testing.T, words []string) []string {
 	var found []string
 	for _, mailbox := range there {
 		err := u.Search(t.Context(), mailbox, func(m expire.Match) error {
-			found = append(found, fmt.Sprintf("%s %d", m.MailboxID, m.UID))
+			found = append(found, fmt.Sprintf("%s %d", m.MailboxID(), m.UID))
 			return nil
 		})
 		if err != nil {

@@ -26,8 +26,6 @@ type User struct {
 // Match is a message that a query matches.
 type Match struct {
 	*maildir.Found
-	Mailbox   string
-	MailboxID string // "" where Dovecot has not given one yet
 	// Status is what the file system says of it; nil where nobody had to ask.
 	Status *maildir.Status
 

@@ -175,5 +175,5 @@ func (s *searcher) ask(ctx context.Context, b *scratch, i int) (bool, Match, err
 		return false, Match{}, err
 	}
 	found := b.found
-	return true, Match{Found: &found, Mailbox: s.scan.Mailbox, MailboxID: s.scan.ID, Status: m.status}, nil
+	return true, Match{Found: &found, Status: m.status}, nil
 }

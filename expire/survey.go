@@ -67,7 +67,7 @@ func (v *Survey) Run(ctx context.Context, scan *maildir.Scan, answer func(Answer
 			v.Failed(scan.Mailbox, err)
 			continue
 		}
-		result.Match = Match{Found: f, Mailbox: scan.Mailbox, MailboxID: scan.ID, Status: s.status, bytes: result.Size}
+		result.Match = Match{Found: f, Status: s.status, bytes: result.Size}
 		if err := answer(result); err != nil {
 			return err
 		}

@@ -177,6 +177,13 @@ func (f *Found) set(part uint8, name string) {
 	f.Recent = readParts[part] == "new" || !f.Given
 }
 
+// Mailbox gives the message's mailbox, and MailboxID that one's id, "" where Dovecot has
+// not given one yet.
+func (f *Found) Mailbox() string { return f.scan.Mailbox }
+
+// MailboxID is described with Mailbox.
+func (f *Found) MailboxID() string { return f.scan.ID }
+
 // Path gives the message's file.
 func (f *Found) Path() string { return f.scan.dirs[f.part] + f.file }
 

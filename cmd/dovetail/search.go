@@ -57,6 +57,10 @@ type matchOutput struct {
 	w      io.Writer
 	format string
 	users  bool // their names are printed
+
+	of    [2]string // user and mailbox of the last line
+	begin string    // of that line
+	text  []byte
 }
 
 // matched is the object that --format json prints for a message. Its keys are an interface.
@@ -79,7 +83,7 @@ func (o *matchOutput) found(user string, m *expire.Match) error {
 		}
 		return o.object(row)
 	}
-	id := m.MailboxID
+	id := m.MailboxID()
 	if id == "" {
 		id = "-"
 	}
@@ -88,17 +92,22 @@ func (o *matchOutput) found(user string, m *expire.Match) error {
 
 // line prints a message as doveadm does.
 func (o *matchOutput) line(user, mailbox string, uid uint32) error {
-	if o.users {
-		mailbox = user + " " + mailbox
+	if of := [2]string{user, mailbox}; of != o.of || o.begin == "" {
+		o.of, o.begin = of, oneLine(mailbox)+" "
+		if o.users {
+			o.begin = oneLine(user) + " " + o.begin
+		}
 	}
-	_, err := io.WriteString(o.w, oneLine(mailbox)+" "+strconv.FormatUint(uint64(uid), 10)+"\n")
+	o.text = append(o.text[:0], o.begin...)
+	o.text = append(strconv.AppendUint(o.text, uint64(uid), 10), '\n')
+	_, err := o.w.Write(o.text)
 	return err
 }
 
 // rowOf gives what is printed of a message.
 func rowOf(user string, m *expire.Match) (matched, error) {
 	size, err := m.Bytes()
-	row := matched{User: user, Mailbox: m.Mailbox, UID: m.UID, File: m.Path(), Size: size, Flags: m.Flags()}
+	row := matched{User: user, Mailbox: m.Mailbox(), UID: m.UID, File: m.Path(), Size: size, Flags: m.Flags()}
 	if m.Status != nil {
 		row.Received = m.Status.Received.UTC()
 	}

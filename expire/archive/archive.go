@@ -121,7 +121,7 @@ func (a *Archive) read(in io.Reader) error {
 }
 
 func (a *Archive) item(m *expire.Match) (*item, error) {
-	it := &item{mailbox: m.Mailbox, base: m.Base(), flags: m.Flags()}
+	it := &item{mailbox: m.Mailbox(), base: m.Base(), flags: m.Flags()}
 	if m.Status != nil {
 		it.received = m.Status.Received
 	} else {
