@@ -173,11 +173,11 @@ func (c *checker) message(dir, name string, table keywordTable, bases map[string
 	if table.lacks(f.letters) {
 		c.add(path, "keyword without a name")
 	}
-	if f.size >= 0 && f.size != info.Size() {
+	if f.size() >= 0 && f.size() != info.Size() {
 		c.add(path, "has %d bytes", info.Size())
 	}
-	if c.options.Content && f.vsize >= 0 {
-		c.content(path, f.vsize)
+	if c.options.Content && f.vsize() >= 0 {
+		c.content(path, f.vsize())
 	}
 }
 

@@ -111,7 +111,7 @@ func (e *editor) Expunge(m mailstore.Entry) error {
 	if err != nil {
 		return mailerr.FromErrno(fmt.Errorf("expunging %s: %w", m.Path, err))
 	}
-	size := parseFileName(path.Base(m.Path)).size
+	size := parseFileName(path.Base(m.Path)).size()
 	if size < 0 {
 		size = m.Size
 	}

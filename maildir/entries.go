@@ -163,7 +163,7 @@ func (r *reader) entry(path string, name fileName, record uidRecord) (mailstore.
 		}
 	}
 	e := mailstore.Entry{
-		Mailbox: r.folder.name, GUID: name.base, Path: path, Size: name.size, VSize: max(name.vsize, 0),
+		Mailbox: r.folder.name, GUID: name.base, Path: path, Size: name.size(), VSize: max(name.vsize(), 0),
 		Flags: flags(name.letters, r.keywords), Received: info.ModTime(), UID: record.uid,
 	}
 	e.VSize = max(e.VSize, record.vsize)

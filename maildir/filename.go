@@ -40,37 +40,33 @@ var hostEscaper = strings.NewReplacer("/", `\057`, ":", `\072`)
 type fileName struct {
 	base    string // up to the flags
 	letters string // of the flags, unknown ones too
-	size    int64  // S=, -1 when absent
-	vsize   int64  // W=, -1 when absent
 }
 
 func parseFileName(name string) fileName {
 	base, info, _ := strings.Cut(name, ":")
-	f := fileName{base: base, size: -1, vsize: -1}
+	f := fileName{base: base}
 	if letters, ok := strings.CutPrefix(info, "2,"); ok {
 		f.letters, _, _ = strings.Cut(letters, ",")
 	}
-	_, rest, more := strings.Cut(base, ",")
-	for more {
-		var field string
-		field, rest, more = strings.Cut(rest, ",")
-		value, isSize := strings.CutPrefix(field, "S=")
-		if !isSize {
-			var isVirtual bool
-			if value, isVirtual = strings.CutPrefix(field, "W="); !isVirtual {
-				continue
+	return f
+}
+
+// size gives the bytes of the file (S=), -1 where the name does not tell.
+func (f fileName) size() int64 { return f.number("S=") }
+
+// vsize gives the bytes with line ends of two bytes (W=), -1 where the name does not tell.
+func (f fileName) vsize() int64 { return f.number("W=") }
+
+func (f fileName) number(key string) int64 {
+	_, fields, _ := strings.Cut(f.base, ",")
+	for field := range strings.SplitSeq(fields, ",") {
+		if value, ok := strings.CutPrefix(field, key); ok {
+			if n, err := strconv.ParseUint(value, 10, 63); err == nil {
+				return int64(n)
 			}
 		}
-		n, err := strconv.ParseUint(value, 10, 63)
-		switch {
-		case err != nil:
-		case isSize:
-			f.size = int64(n)
-		default:
-			f.vsize = int64(n)
-		}
 	}
-	return f
+	return -1
 }
 
 // systemFlags are the flags that have letters of their own (Maildir's "info").

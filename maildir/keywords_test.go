@@ -159,20 +159,21 @@ func TestUniqueNames(t *testing.T) {
 
 func TestParseFileName(t *testing.T) {
 	tests := []struct {
-		in   string
-		want fileName
+		in          string
+		want        fileName
+		size, vsize int64
 	}{
-		{"1795258597.M8346P28093.vm,S=11,W=14:2,Sab", fileName{"1795258597.M8346P28093.vm,S=11,W=14", "Sab", 11, 14}},
-		{"1795258597.M8346P28093.vm,S=11,W=14", fileName{"1795258597.M8346P28093.vm,S=11,W=14", "", 11, 14}},
-		{"a,W=3,S=2:2,", fileName{"a,W=3,S=2", "", 2, 3}},
-		{"a:2,FS,other,S=3", fileName{"a", "FS", -1, -1}},
-		{"a:1,S", fileName{"a", "", -1, -1}},
-		{"a,S=x,W=-1,S=99999999999999999999", fileName{"a,S=x,W=-1,S=99999999999999999999", "", -1, -1}},
-		{"S=3", fileName{"S=3", "", -1, -1}},
+		{"1795258597.M8346P28093.vm,S=11,W=14:2,Sab", fileName{"1795258597.M8346P28093.vm,S=11,W=14", "Sab"}, 11, 14},
+		{"1795258597.M8346P28093.vm,S=11,W=14", fileName{"1795258597.M8346P28093.vm,S=11,W=14", ""}, 11, 14},
+		{"a,W=3,S=2:2,", fileName{"a,W=3,S=2", ""}, 2, 3},
+		{"a:2,FS,other,S=3", fileName{"a", "FS"}, -1, -1},
+		{"a:1,S", fileName{"a", ""}, -1, -1},
+		{"a,S=x,W=-1,S=99999999999999999999", fileName{"a,S=x,W=-1,S=99999999999999999999", ""}, -1, -1},
+		{"S=3", fileName{"S=3", ""}, -1, -1},
 	}
 	for _, tt := range tests {
-		if got := parseFileName(tt.in); got != tt.want {
-			t.Errorf("%q: %+v, want %+v", tt.in, got, tt.want)
+		if got := parseFileName(tt.in); got != tt.want || got.size() != tt.size || got.vsize() != tt.vsize {
+			t.Errorf("%q: %+v, %d, %d, want %+v", tt.in, got, got.size(), got.vsize(), tt)
 		}
 	}
 }

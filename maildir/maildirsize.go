@@ -231,7 +231,7 @@ func (s *Store) countDir(dir string, used *amount) error {
 		if e.Name()[0] == '.' {
 			continue
 		}
-		size := parseFileName(e.Name()).size
+		size := parseFileName(e.Name()).size()
 		if size < 0 {
 			info, err := s.fs.Stat(dir + "/" + e.Name())
 			if isMissing(err) {

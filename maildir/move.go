@@ -223,7 +223,7 @@ func (m *mover) moveOne(ctx context.Context, e *editor, r Removal, changed map[s
 	if err != nil {
 		return false, err
 	}
-	size := parseFileName(file).size
+	size := parseFileName(file).size()
 	if size < 0 {
 		size = info.Size()
 	}

@@ -217,7 +217,7 @@ func (f *Found) record() uidRecord {
 
 // Size gives the bytes as stored, where the name tells.
 func (f *Found) Size() (int64, bool) {
-	n := f.name.size
+	n := f.name.size()
 	if n < 0 {
 		n = f.record().size
 	}
@@ -226,7 +226,7 @@ func (f *Found) Size() (int64, bool) {
 
 // VSize gives the bytes with line ends of two bytes, where the name tells.
 func (f *Found) VSize() (int64, bool) {
-	n := f.name.vsize
+	n := f.name.vsize()
 	if n < 0 {
 		n = f.record().vsize
 	}
