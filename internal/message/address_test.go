@@ -93,6 +93,19 @@ func TestParseAddressesIsBounded(t *testing.T) {
 	}
 }
 
+// A hostile header has half a million words: what is put together of them must not be
+// copied for each.
+func TestParseAddressesIsLinear(t *testing.T) {
+	const n = 2000
+	for _, text := range []string{
+		strings.Repeat("a ", n), strings.Repeat(`"a"`, n), strings.Repeat("a.", n) + "a@b", "a@" + strings.Repeat("b.", n) + "b",
+	} {
+		if got := testing.AllocsPerRun(1, func() { ParseAddresses(text) }); got > n {
+			t.Errorf("%.20q…: %v allocations", text, got)
+		}
+	}
+}
+
 func TestParseAddress(t *testing.T) {
 	tests := []struct{ in, want, err string }{
 		{"a@B.Example", "a@b.example", ""},

@@ -96,6 +96,33 @@ func (p *addressScanner) run(dots bool) string {
 	return p.s[from:p.at]
 }
 
+// joiner puts pieces together. The time is linear in their length, however many there
+// are: hostile headers have half a million. Of one piece it makes no copy.
+type joiner struct {
+	one  string
+	many strings.Builder
+}
+
+func (j *joiner) add(piece string) {
+	switch {
+	case piece == "":
+	case j.one == "":
+		j.one = piece
+	default:
+		if j.many.Len() == 0 {
+			j.many.WriteString(j.one)
+		}
+		j.many.WriteString(piece)
+	}
+}
+
+func (j *joiner) String() string {
+	if j.many.Len() > 0 {
+		return j.many.String()
+	}
+	return j.one
+}
+
 // atom reads an atom and the space after it.
 func (p *addressScanner) atom() (string, scan) {
 	word := p.run(false)
@@ -107,17 +134,19 @@ func (p *addressScanner) atom() (string, scan) {
 
 // dotAtom reads atoms with dots between them, and space around those (RFC 5322 section 4.4).
 func (p *addressScanner) dotAtom() (string, scan) {
+	var text joiner
 	word, st := p.atom()
+	text.add(word)
 	for st == scanMore && p.peek() == '.' {
 		p.at++
+		text.add(".")
 		if p.skipSpace() != scanMore {
-			return word + ".", scanBad
+			return text.String(), scanBad
 		}
-		var next string
-		next, st = p.atom()
-		word += "." + next
+		word, st = p.atom()
+		text.add(word)
 	}
-	return word, st
+	return text.String(), st
 }
 
 // quoted reads a quoted string; the scanner stands at its quote.
@@ -155,8 +184,8 @@ func (p *addressScanner) phrase() (string, scan) {
 	if p.s[p.at] == '.' {
 		return "", scanBad
 	}
-	text := ""
-	for first := true; ; first = false {
+	var text joiner
+	for {
 		var word string
 		var st scan
 		if p.peek() == '"' {
@@ -165,16 +194,14 @@ func (p *addressScanner) phrase() (string, scan) {
 			word = p.run(true)
 			st = p.skipSpace()
 		}
-		if !first {
-			text += " "
-		}
-		text += word
+		text.add(word)
 		if st != scanMore {
-			return text, st
+			return text.String(), st
 		}
 		if c := p.s[p.at]; !isAtext(c) && c != '"' && c != '.' {
-			return text, scanMore
+			return text.String(), scanMore
 		}
+		text.add(" ")
 	}
 }
 
@@ -184,28 +211,29 @@ func (p *addressScanner) localPart() (string, scan) {
 	if p.peek() == '"' {
 		return p.quoted()
 	}
-	text, st := "", scanBad
+	var text joiner
+	st := scanBad
 	for {
 		from := p.at
 		for p.peek() == '.' {
 			p.at++
 		}
 		if p.at > from {
-			text, st = text+p.s[from:p.at], p.rest()
-			if st == scanEnd {
-				return text, scanEnd
+			text.add(p.s[from:p.at])
+			if st = p.rest(); st == scanEnd {
+				return text.String(), scanEnd
 			}
 		}
 		if p.peek() == '@' {
-			return text, st
+			return text.String(), st
 		}
 		var word string
 		if word, st = p.atom(); st == scanBad {
-			return text, scanBad
+			return text.String(), scanBad
 		}
-		text += word
+		text.add(word)
 		if st != scanMore || p.peek() != '.' {
-			return text, st
+			return text.String(), st
 		}
 	}
 }

@@ -142,6 +142,7 @@ func (f *base64Filter) Read(p []byte) (int, error) {
 type qpReader struct {
 	in   *bufio.Reader
 	line []byte // decoded, not yet read
+	cut  []byte // the begin of an escape, not yet decoded
 	err  error
 }
 
@@ -152,34 +153,35 @@ func (q *qpReader) Read(p []byte) (int, error) {
 		}
 		var piece []byte
 		piece, q.err = q.in.ReadSlice('\n')
-		if errors.Is(q.err, bufio.ErrBufferFull) {
-			q.err = nil
-			piece = q.whole(piece)
+		if len(q.cut) > 0 {
+			piece, q.cut = append(q.cut, piece...), nil
 		}
-		q.line = decodeQP(piece)
+		part := errors.Is(q.err, bufio.ErrBufferFull)
+		if part {
+			q.err = nil
+			n := len(piece) - cutEscape(piece)
+			piece, q.cut = piece[:n], bytes.Clone(piece[n:])
+		}
+		q.line = decodeQP(piece, part)
 	}
 	n := copy(p, q.line)
 	q.line = q.line[n:]
 	return n, nil
 }
 
-// whole adds to a piece of a line the rest of an escape that it cuts.
-func (q *qpReader) whole(piece []byte) []byte {
-	piece = append([]byte(nil), piece...)
-	for n := len(piece); n > 0 && (piece[n-1] == '=' || n > 1 && piece[n-2] == '='); n = len(piece) {
-		c, err := q.in.ReadByte()
-		if err != nil {
-			break
-		}
-		if piece = append(piece, c); c == '\n' {
-			break
-		}
+// cutEscape tells how many bytes at the end of a piece of a line begin an escape.
+func cutEscape(piece []byte) int {
+	switch n := len(piece); {
+	case piece[n-1] == '=':
+		return 1
+	case piece[n-2] == '=':
+		return 2
 	}
-	return piece
+	return 0
 }
 
-// decodeQP decodes a line in place.
-func decodeQP(line []byte) []byte {
+// decodeQP decodes a line, or a part of one that goes on, in place.
+func decodeQP(line []byte, part bool) []byte {
 	end := len(line)
 	newline := end > 0 && line[end-1] == '\n'
 	if newline {
@@ -192,7 +194,7 @@ func decodeQP(line []byte) []byte {
 		switch c := line[i]; {
 		case c != '=':
 			out = append(out, c)
-		case i == end-1: // a soft line break
+		case i == end-1 && !part: // a soft line break
 			newline = false
 		case i+2 < end && unhex(line[i+1]) >= 0 && unhex(line[i+2]) >= 0:
 			out = append(out, byte(unhex(line[i+1])<<4|unhex(line[i+2])))

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -113,6 +114,7 @@ func TestPartOpen(t *testing.T) {
 		{"quoted-printable", "Content-Transfer-Encoding: Quoted-Printable\n", "caf=C3=a9 =\nx  \ny=\n", "café x\ny"},
 		{"broken quoted-printable", "Content-Transfer-Encoding: quoted-printable\n", "100% =ZZ = = 3=4", "100% =ZZ = = 3=4"},
 		{"long line", "Content-Transfer-Encoding: quoted-printable\n", strings.Repeat("=41", 5000) + "\n", strings.Repeat("A", 5000) + "\n"},
+		{"no escapes", "Content-Transfer-Encoding: quoted-printable\n", strings.Repeat("=", 10000) + "41", strings.Repeat("=", 9999) + "A"},
 		{"base64", "Content-Transfer-Encoding: base64 (comment)\n", "aGVs\nbG8=\n", "hello"},
 		{"broken base64", "Content-Transfer-Encoding: base64\n", "aGV!s\n*bG8\nrubbish=", "hello\xef\xbf\xbd\xef\xbf\xbd\x1b\xef\xbf\xbd"[:5]},
 		{"base64 without padding", "Content-Transfer-Encoding: base64\n", "aGVsbG8", "hello"},
@@ -143,6 +145,15 @@ func TestPartOpen(t *testing.T) {
 	_, err := Parse([]byte("Content-Transfer-Encoding: x-odd\n\nabc")).Structure().Root.Open()
 	if !errors.Is(err, ErrEncoding) || !strings.Contains(err.Error(), "x-odd") {
 		t.Errorf("unknown encoding: %v", err)
+	}
+}
+
+// A body of "=" alone looks like one long escape, and is not read into memory for it.
+func TestQuotedPrintableIsBounded(t *testing.T) {
+	body := strings.NewReader(strings.Repeat("=", 1<<20))
+	n, err := (&qpReader{in: bufio.NewReader(body)}).Read(make([]byte, 1))
+	if n != 1 || err != nil || body.Len() < 1<<19 {
+		t.Errorf("for one byte %d were read (%v)", body.Size()-int64(body.Len()), err)
 	}
 }
 

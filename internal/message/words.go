@@ -68,8 +68,9 @@ func parseWord(s string) (word, bool) {
 	}
 	label, _, _ = strings.Cut(label, "*") // the language of RFC 2231 section 5
 	encoding := rest[0] | 0x20
-	text, _, ok := strings.Cut(rest[2:], "?=")
-	if !ok || strings.ContainsAny(text, "?") {
+	// The text ends at the first "?": looking for "?=" behind it would take quadratic time.
+	text, end, ok := strings.Cut(rest[2:], "?")
+	if !ok || !strings.HasPrefix(end, "=") {
 		return word{}, false
 	}
 	w := word{label: label, length: len(s) - len(rest) + 2 + len(text) + 2}

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -29,6 +30,15 @@ func TestDecodeWords(t *testing.T) {
 		if got := DecodeWords(tt.in); got != tt.want {
 			t.Errorf("%q: %q, want %q", tt.in, got, tt.want)
 		}
+	}
+}
+
+// Encoded words without an end: for each of them the rest of the text must not be
+// searched, or this takes hours.
+func TestDecodeWordsIsLinear(t *testing.T) {
+	text := strings.Repeat("=?a?q?x", 2<<20)
+	if got := DecodeWords(text); got != text {
+		t.Error("it was changed")
 	}
 }
 
