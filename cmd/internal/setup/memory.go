@@ -83,7 +83,7 @@ func openMemory(url string) (memory, error) {
 	if err != nil {
 		return memory{}, err
 	}
-	return memory{table.New(db, time.Now), ledger.New(db), seen.New(db, time.Now)}, nil
+	return memory{state.NewBreaker(table.New(db, time.Now), time.Now), ledger.New(db), seen.New(db, time.Now)}, nil
 }
 
 func openDatabase(url string) (*database.DB, error) {

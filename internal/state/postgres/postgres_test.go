@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"net"
 	"os/exec"
 	"strings"
 	"sync"
@@ -128,6 +130,30 @@ func TestTimeout(t *testing.T) {
 	defer cancel()
 	if _, err := s.Claim(ctx, statetest.Key("x"), time.Hour); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A server that takes connections and says nothing costs one question's time, not
+// that of each.
+func TestSilentServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // a connection that nobody accepts is open all the same
+	s, err := Open("postgres://nobody@"+l.Addr().String()+"/none", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	b := state.NewBreaker(s, time.Now)
+	ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond)
+	defer cancel()
+	if _, err := b.Seen(ctx, statetest.Key("x")); err == nil || errors.Is(err, state.ErrSilent) {
+		t.Errorf("first question: %v", err)
+	}
+	if _, err := b.Claim(t.Context(), statetest.Key("x"), time.Hour); !errors.Is(err, state.ErrSilent) {
+		t.Errorf("second question: %v", err)
 	}
 }
 
