@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"dovetail/internal/mailerr"
 )
@@ -51,7 +48,7 @@ func (s *Store) MailboxID(_ context.Context, name string) (string, error) {
 
 // readMailboxID reads the id in the head of a folder's list; "" without one.
 func (s *Store) readMailboxID(f folder) (string, error) {
-	file, err := s.fs.OpenFile(f.control+"/"+uidlistFile, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	file, err := s.openFile(f.control + "/" + uidlistFile)
 	if isMissing(err) {
 		return "", nil
 	}

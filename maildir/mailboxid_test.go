@@ -1,7 +1,9 @@
 package maildir
 
 import (
+	"errors"
 	"os"
+	"syscall"
 	"testing"
 )
 
@@ -20,13 +22,23 @@ func TestMailboxByID(t *testing.T) {
 		}
 	}
 	// What is no file is an error, not an endless wait.
-	if err := os.Remove(root + ".box/dovecot-uidlist"); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(root+".box/dovecot-uidlist", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.MailboxByID(t.Context(), "bbbb"); err == nil {
-		t.Error("a directory for a uidlist: no error")
+	path := root + ".box/dovecot-uidlist"
+	for name, makeIt := range map[string]func() error{
+		"directory": func() error { return os.Mkdir(path, 0o700) },
+		"pipe": func() error {
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				return err
+			}
+			f, err := os.OpenFile(path, os.O_RDWR, 0) // somebody could write into it
+			t.Cleanup(func() { f.Close() })
+			return err
+		},
+	} {
+		if err := errors.Join(os.Remove(path), makeIt()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.MailboxByID(t.Context(), "bbbb"); err == nil {
+			t.Errorf("a %s for a uidlist: no error", name)
+		}
 	}
 }

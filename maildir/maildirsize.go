@@ -254,7 +254,7 @@ func (s *Store) countMessage(f folder, size int64, messages int) bool {
 	if s.quota == nil || s.quota.rule(f.name).ignore {
 		return false
 	}
-	file, err := s.fs.OpenFile(s.maildirsizePath(), os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	file, err := s.openRegular(s.maildirsizePath(), os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.forgetMaildirsize()

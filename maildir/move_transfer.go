@@ -140,7 +140,7 @@ func (t *transfer) sameBytes(name string) (bool, error) {
 }
 
 func (t *transfer) open(name string) (fsx.File, error) {
-	return t.store.fs.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	return t.store.openRegular(name, os.O_RDONLY|unix.O_NOFOLLOW)
 }
 
 // copy makes a copy that is durable under its name before the source is removed. When

@@ -41,8 +41,12 @@ func (s *Store) readFile(path string, limit int64) (string, error) {
 }
 
 // openFile opens a control file to be read.
-func (s *Store) openFile(path string) (fsx.File, error) {
-	f, err := s.fs.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+func (s *Store) openFile(path string) (fsx.File, error) { return s.openRegular(path, os.O_RDONLY) }
+
+// openRegular opens a regular file, and nothing that could let us wait: neither to be
+// opened nor, as a pipe that its owner keeps open, to be read or written.
+func (s *Store) openRegular(path string, flag int) (fsx.File, error) {
+	f, err := s.fs.OpenFile(path, flag|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,17 @@ func TestStrangeControlFiles(t *testing.T) {
 		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
 		"large":     func(path string) error { return os.WriteFile(path, make([]byte, maxKeywordsFile+1), 0o600) },
 	}
+	var held []*os.File
+	makers["full pipe that somebody keeps open"] = func(path string) error {
+		f, err := fullPipe(path)
+		held = append(held, f)
+		return err
+	}
+	defer func() {
+		for _, f := range held {
+			f.Close()
+		}
+	}()
 	q, err := ParseQuota([]string{"*:storage=1M"}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +56,21 @@ func TestStrangeControlFiles(t *testing.T) {
 			}
 		}
 	}
+}
+
+// fullPipe makes a pipe that takes no byte more, and whose reader does not read.
+func fullPipe(path string) (*os.File, error) {
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		return nil, err
+	}
+	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	for err == nil {
+		_, err = syscall.Write(fd, make([]byte, 4096))
+	}
+	if !errors.Is(err, syscall.EAGAIN) {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // messageFiles counts files, as the control files cannot be read.

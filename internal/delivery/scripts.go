@@ -221,6 +221,13 @@ func logForUser(script string, now time.Time, lines ...string) error {
 	if err != nil {
 		return err
 	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() { // a pipe that nobody reads would hold the delivery
+		err = fmt.Errorf("%s is not a file", path)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
 	var text strings.Builder
 	for _, line := range lines {
 		fmt.Fprintf(&text, "%s %s\n", now.Format("Jan 02 15:04:05"), line)

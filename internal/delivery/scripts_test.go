@@ -292,4 +292,16 @@ func TestUserLog(t *testing.T) {
 	if err := logForUser(script, now, "x"); !errors.Is(err, syscall.ELOOP) {
 		t.Errorf("a link was followed: %v", err)
 	}
+	os.Remove(script + ".log")
+	if err := syscall.Mkfifo(script+".log", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.OpenFile(script+".log", os.O_RDWR, 0) // it can be written to
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := logForUser(script, now, "x"); err == nil || !strings.Contains(err.Error(), "not a file") {
+		t.Errorf("a pipe was written to: %v", err)
+	}
 }
