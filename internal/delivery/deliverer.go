@@ -134,11 +134,20 @@ func (d *Deliverer) Deliver(ctx context.Context, tx *Transaction) []error {
 	trapErr := d.trap(ctx, tx)
 	byAddress := map[string]*copyFor{}
 	var copies []*copyFor
+	defer func() { // after a panic, too
+		for _, c := range copies {
+			if c.claimed {
+				d.release(c.rcpt.User.Name)
+			}
+		}
+	}()
 	for _, r := range tx.Recipients {
 		if byAddress[r.Address] != nil || r.User == nil {
 			continue
 		}
 		c := &copyFor{tx: tx, rcpt: r}
+		byAddress[r.Address] = c
+		copies = append(copies, c)
 		c.job.Outcome.Err = err
 		if err == nil && r.Trap {
 			c.job.Outcome.Err = trapErr // nothing is done twice when the client tries again
@@ -146,8 +155,6 @@ func (d *Deliverer) Deliver(ctx context.Context, tx *Transaction) []error {
 		if c.job.Outcome.Err == nil {
 			d.open(c, m)
 		}
-		byAddress[r.Address] = c
-		copies = append(copies, c)
 	}
 	d.loadScripts(copies, site)
 	inParallel(copies, func(c *copyFor) {
@@ -163,9 +170,6 @@ func (d *Deliverer) Deliver(ctx context.Context, tx *Transaction) []error {
 	}
 	d.Executor.Execute(ctx, jobs)
 	for _, c := range copies {
-		if c.claimed {
-			d.release(c.rcpt.User.Name)
-		}
 		d.logOutcome(c, m, d.Executor.Now().Sub(start))
 	}
 	errs := make([]error, len(tx.Recipients))

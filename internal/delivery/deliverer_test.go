@@ -321,6 +321,28 @@ func TestOutcomeLine(t *testing.T) {
 	}
 }
 
+// A hostile header does not fill the log.
+func TestOutcomeLineIsBounded(t *testing.T) {
+	s := newSite(t, "")
+	m := message.Parse([]byte("Message-ID: <" + strings.Repeat("x", 1<<20) + ">\n\nHi\n"))
+	if errs := s.deliver(t, m, "anna@example.org"); errs[0] != nil || s.log.Len() > 2000 {
+		t.Errorf("%d bytes in the log, %v", s.log.Len(), errs)
+	}
+}
+
+// A panic of one delivery does not count against its user for ever.
+func TestConcurrencyLimitAfterPanic(t *testing.T) {
+	s := newSite(t, "")
+	s.Stores = func(*Recipient) (mailstore.Store, error) { panic("stores") }
+	func() {
+		defer func() { _ = recover() }()
+		s.deliver(t, demoMessage(t, "01"), "a@example.org")
+	}()
+	if len(s.busy) != 0 {
+		t.Errorf("still counted: %v", s.busy)
+	}
+}
+
 func TestConcurrencyLimit(t *testing.T) {
 	s := newSite(t, "")
 	s.Settings.UserConcurrencyLimit = 1

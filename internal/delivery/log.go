@@ -11,6 +11,10 @@ import (
 	"dovetail/internal/message"
 )
 
+// maxLogged bounds the bytes of what a message says in a line of the log: a hostile
+// header has megabytes, for each of a thousand recipients. It is Dovecot's bound.
+const maxLogged = 200
+
 // logOutcome writes the one line that the mail log has of a recipient. Its keys
 // are an interface: session, id, msgid, from, to, user, mailbox, sent, answered,
 // notified, decided, outcome, ms, error.
@@ -18,7 +22,7 @@ func (d *Deliverer) logOutcome(c *copyFor, m *message.Message, took time.Duratio
 	o := &c.job.Outcome
 	msgid, _ := m.Get("Message-ID")
 	attrs := []slog.Attr{
-		slog.String("session", c.tx.ID), slog.String("id", c.rcpt.ID), slog.String("msgid", msgid),
+		slog.String("session", c.tx.ID), slog.String("id", c.rcpt.ID), slog.String("msgid", msgid[:min(len(msgid), maxLogged)]),
 		slog.String("from", c.tx.From), slog.String("to", c.rcpt.Address), slog.String("user", c.rcpt.User.Name),
 	}
 	for _, list := range []struct {

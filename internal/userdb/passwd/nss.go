@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -90,12 +92,12 @@ func (n *nss) ask(ctx context.Context, name string) (*userdb.User, error) {
 		return nil, userdb.Fault(err)
 	}
 	users, err := parsePasswd(bytes.NewReader(out))
-	if err != nil || users[name] == nil {
+	if err != nil || len(users) != 1 {
 		return nil, userdb.Fault(fmt.Errorf("getent passwd %s: cannot read the answer %q", name, out))
 	}
-	user := users[name]
+	user := slices.Collect(maps.Values(users))[0] // its name may be in another case than the one asked for, as LDAP has it
 	// "NAME 4 24 27": the groups by number.
-	out, err = n.getent(ctx, "initgroups", name)
+	out, err = n.getent(ctx, "initgroups", user.Name)
 	if err != nil {
 		return nil, userdb.Fault(err)
 	}

@@ -58,6 +58,7 @@ const fakeGetent = `#!/bin/sh
 case "$1 $2" in
 "passwd ldap1") echo "ldap1:*:5000:5001:L:/home/ldap1:/bin/sh" ;;
 "initgroups ldap1") echo "ldap1                 5001 8 42" ;;
+"passwd LDAP1") echo "ldap1:*:5000:5001:L:/home/ldap1:/bin/sh" ;;
 "passwd odd") echo "nonsense" ;;
 "passwd carol") exit 3 ;;
 "passwd ") printf 'anna:x:1000:1000::/home/anna:\nldap1:*:5000:5001:L:/home/ldap1:/bin/sh\n' ;;
@@ -97,6 +98,15 @@ func TestSuiteWithNameService(t *testing.T) {
 	}
 	if n := strings.Count(string(log), "passwd ldap1"); n > 16 {
 		t.Errorf("getent was called %d times for one user", n)
+	}
+}
+
+// A directory that knows no case gives the user's own name.
+func TestNameServiceKnowsNoCase(t *testing.T) {
+	d, _ := withGetent(t)
+	u, err := d.Lookup(t.Context(), "LDAP1")
+	if err != nil || u.Name != "ldap1" || u.UID != 5000 || len(u.Groups) != 2 {
+		t.Errorf("got %v, %v", u, err)
 	}
 }
 
