@@ -51,7 +51,7 @@ func (d *daemon) read() (*config.Config, *slog.Logger, io.Closer, lmtp.Config, e
 	}
 	log, closer, err := d.logger(c.Log)
 	if err != nil {
-		return nil, nil, nil, lmtp.Config{}, err
+		return nil, nil, nil, lmtp.Config{}, fmt.Errorf("%s: %w", c.Origin("log.file"), err)
 	}
 	conf, err := d.serverConfig(c, log)
 	if err != nil {
@@ -95,7 +95,7 @@ func (d *daemon) serverConfig(c *config.Config, log *slog.Logger) (lmtp.Config, 
 	}
 	cert, err := tls.LoadX509KeyPair(c.LMTP.SSLCert, c.LMTP.SSLKey)
 	if err != nil {
-		return lmtp.Config{}, fmt.Errorf("lmtp.ssl_cert, lmtp.ssl_key: %w", err)
+		return lmtp.Config{}, fmt.Errorf("%s: lmtp.ssl_cert: %w", c.Origin("lmtp.ssl_cert"), err)
 	}
 	conf.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	return conf, nil

@@ -338,6 +338,13 @@ func TestBrokenAtStart(t *testing.T) {
 	p.stop()
 	s.write("dovetail.toml", "nonsense = 1\n")
 	s.start(nil).fails(78, "nonsense: unknown key")
+	for text, want := range map[string]string{
+		"[lmtp]\nssl_cert = \"/nonexistent/cert\"\nssl_key = \"/nonexistent/key\"\n": "dovetail.toml:2: lmtp.ssl_cert: open /nonexistent/cert",
+		"[log]\nfile = \"/nonexistent/log\"\n":                                       "dovetail.toml:2: log.file: open /nonexistent/log",
+	} {
+		s.write("dovetail.toml", text)
+		s.start(nil).fails(75, want)
+	}
 }
 
 func TestInetd(t *testing.T) {

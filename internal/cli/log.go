@@ -17,7 +17,7 @@ func Logger(c config.Log, stderr io.Writer) (*slog.Logger, io.Closer, error) {
 	if c.File != "" {
 		file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
 		if err != nil {
-			return nil, nil, fmt.Errorf("opening the log: %w", err)
+			return nil, nil, fmt.Errorf("log.file: %w", err)
 		}
 		out, closer = file, file
 	}

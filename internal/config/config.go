@@ -19,7 +19,8 @@ import (
 
 // Config is everything that can be set. The tag "toml" is a setting's key, "check"
 // names a check of its values (see checks), "min" and "max" bound numbers (bytes
-// and nanoseconds for sizes and times), "oneof" lists all values, "secret" hides it.
+// and nanoseconds for sizes and times), "oneof" lists all values, "secret" hides it
+// ("url": only the password in it).
 type Config struct {
 	AuthUsernameFormat string `toml:"auth_username_format" check:"template"` // variables of internal/userdb/expand; %Ln by default with userdb passwd
 	RecipientDelimiter string `toml:"recipient_delimiter" check:"delimiter"` // each of its characters is one
@@ -147,7 +148,7 @@ type Learn struct {
 
 // State says where vacation, duplicate, the learn ledger and first-seen stamps are remembered.
 type State struct {
-	URL string `toml:"url" check:"state"` // sqlite:PATH, postgres://…; empty: in memory
+	URL string `toml:"url" check:"state" secret:"url"` // sqlite:PATH, postgres://…; empty: in memory
 }
 
 // Log says what is logged and where to.

@@ -119,16 +119,25 @@ func TestDesignsExample(t *testing.T) {
 
 // What is secret is used, and not shown.
 func TestSecret(t *testing.T) {
-	c, err := Load(machine(write(t, "learn.rspamd.password = \"opensesame\"\n")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.Learn.Rspamd.Password != "opensesame" {
-		t.Errorf("the password is %q", c.Learn.Rspamd.Password)
-	}
-	for _, s := range c.Settings() {
-		if strings.Contains(s.Value, "opensesame") || s.Key == "learn.rspamd.password" && s.Value == `""` {
-			t.Errorf("shown: %s = %s", s.Key, s.Value)
+	for _, tt := range []struct{ text, key, shown string }{
+		{"learn.rspamd.password = \"opensesame\"", "learn.rspamd.password", `"(secret)"`},
+		{"state.url = \"postgres://me:opensesame@db/x\"", "state.url", `"postgres://me:xxxxx@db/x"`},
+		{"state.url = \"postgres://db/x?user=me&password=opensesame\"", "state.url", `"postgres://db/x?password=xxxxx&user=me"`},
+		{"state.url = \"postgres://me:opensesame@[db/x\"", "state.url", `"(secret)"`},
+		{"state.url = \"sqlite:/x/y.db\"", "state.url", `"sqlite:/x/y.db"`},
+		{"state.url = \"\"", "state.url", `""`},
+	} {
+		c, err := Load(machine(write(t, tt.text+"\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(tt.text, "opensesame") && !strings.Contains(c.Learn.Rspamd.Password+c.State.URL, "opensesame") {
+			t.Errorf("%s: it is not used", tt.text)
+		}
+		for _, s := range c.Settings() {
+			if strings.Contains(s.Value, "opensesame") || s.Key == tt.key && s.Value != tt.shown {
+				t.Errorf("%s: shown is %s = %s", tt.text, s.Key, s.Value)
+			}
 		}
 	}
 }

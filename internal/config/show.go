@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -74,8 +75,8 @@ func valueText(v reflect.Value, tag reflect.StructTag) string {
 	case time.Duration:
 		return tomlString(formatDuration(value))
 	case string:
-		if tag.Get("secret") != "" && value != "" {
-			return tomlString("(secret)")
+		if tag.Get("secret") != "" {
+			value = hidden(value, tag.Get("secret") == "url")
 		}
 		return tomlString(value)
 	case []string:
@@ -90,6 +91,22 @@ func valueText(v reflect.Value, tag reflect.StructTag) string {
 		}
 	}
 	return fmt.Sprint(v.Interface())
+}
+
+// hidden gives what of a secret may be shown: of a URL all but its password.
+func hidden(value string, isURL bool) string {
+	u, err := url.Parse(value)
+	switch {
+	case value == "":
+		return ""
+	case !isURL || err != nil:
+		return "(secret)"
+	}
+	if query := u.Query(); query.Has("password") { // libpq takes it there, too
+		query.Set("password", "xxxxx")
+		u.RawQuery = query.Encode()
+	}
+	return u.Redacted()
 }
 
 // tomlString quotes a string for TOML.
