@@ -72,7 +72,7 @@ func (h hostile) Script(_ Location, name string) (string, []byte, error) {
 }
 
 func (h hostile) test(t *testing.T) {
-	e, err := New(Options{Limits: h.limits, Extensions: "+editheader +imapflags"})
+	e, err := New(Options{Limits: h.limits, Extensions: "+editheader +imapflags +notify"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func (h hostile) test(t *testing.T) {
 		if p == nil {
 			return
 		}
-		res := p.Run(t.Context(), msg, &Env{})
+		res := p.Run(t.Context(), msg, &Env{Envelope: &message.Envelope{From: "s@example.net", To: "u@example.org"}})
 		if (res.Err != nil) != (h.run != "") || res.Err != nil && !strings.Contains(res.Err.Error(), h.run) {
 			t.Errorf("error %.500v, want %q", res.Err, h.run)
 		}
@@ -132,6 +132,9 @@ func TestHostileScripts(t *testing.T) {
 	long := "X: " + rep("a", 1<<20) + "\n"
 	header := func(match, key string) string {
 		return `require ["regex", "variables"]; if header :` + match + ` "X" "` + key + `" { discard; } else { set "x" "${0}"; }`
+	}
+	regexes := func(n int) string {
+		return `require "regex"; if header :regex "X" [` + rep(`"`+rep("a{1000}", 45)+`",`, n) + `"b"] {}`
 	}
 	chain := map[string]string{}
 	for i := range 300 {
@@ -196,7 +199,22 @@ func TestHostileScripts(t *testing.T) {
 		{name: "regex of 500,000 parentheses", script: header("regex", rep("(", 500_000)), compile: "too large"},
 		{name: "regex of 500,000 asterisks", script: header("regex", "a"+rep("*", 500_000)), compile: "too large"},
 		{name: "regex of dots and letters", script: header("regex", "a."+rep("a", 40_000)+"b"), msg: long, limits: soon, run: late},
+		{name: "60 large regexes", script: regexes(60), compile: "too large together"},
+		{name: "60 large regexes at run", script: `require ["regex", "variables"]; set "a" "` + rep("a{1000}", 45) + `"; if header :regex "X" [` + rep(`"${a}",`, 60) + `"b"] {}`, msg: "X: y\n", log: "too large together"},
+		{name: "60 large regexes, included", script: `require "include"; include "a"; include "b";`, scripts: map[string]string{"a": regexes(30), "b": regexes(30)}, compile: "too large together"},
+		// Long keys
+		{name: "a long key in Unicode, for a header of 9000 fields", script: `if header :comparator "i;unicode-casemap" :is "X" "` + rep("ä", 10_000) + `" {}`, msg: rep("X: y\n", 9000), limits: soon, run: late},
+		{name: "a long number, for a header of 9000 fields", script: `require "comparator-i;ascii-numeric"; if header :comparator "i;ascii-numeric" :is "X" "` + rep("1", 200_000) + `" {}`, msg: rep("X: 1\n", 9000), limits: soon, run: late},
+		{name: "100,000 flags to find", script: `require "imap4flags"; addflag "` + many("f% ", 3000) + `"; if hasflag "` + many("g% ", 100_000) + `" {}`, limits: soon, run: late},
+		{name: "300,000 flags from the message", script: `require ["imap4flags", "variables"]; if header :matches "X" "*" { addflag "${1}"; removeflag "${1}"; }`, msg: "X: " + many("f% ", 300_000) + "\n", limits: Limits{Time: 10 * time.Second}},
+		{name: "300,000 flags from the message, as of old", script: `require ["imapflags", "variables"]; if header :matches "X" "*" { addflag "${1}"; removeflag "${1}"; }`, msg: "X: " + many("f% ", 300_000) + "\n", limits: Limits{Time: 10 * time.Second}},
+		// Answers, notifications and ids
+		{name: "20,000 addresses of the user's, a header of 20,000", script: `require "vacation"; vacation :addresses [` + many(`"a%@b",`, 20_000) + `"x@y"] "z";`, msg: rep("To: a@c\n", 20_000), limits: soon, run: late},
+		{name: "the text of the message 10,000 times", script: `require "notify"; notify :message "` + rep("$text$", 10_000) + `" :options "x@y";`, msg: "X: y\n\n" + rep("x", 60_000), actions: 1},
+		{name: "1000 unique ids", script: `require "duplicate";` + many(`if duplicate :uniqueid "a%" {}`, 1000), actions: 100, log: "more than 100 unique ids"},
 		// Headers
+		{name: "1000 names with :index", script: `require "index"; if header :index 1 [` + rep(`"X",`, 1000) + `"b"] "z" {}`, msg: rep("X: y\n", 90_000)},
+		{name: "20,000 parameters, for a header of 9000 types", script: `require "mime"; if header :mime :param [` + many(`"a%",`, 20_000) + `"x"] "Content-Type" "y" {}`, msg: rep("Content-Type: text/plain\n", 9000), limits: soon, run: late},
 		{name: "a header of 100,000 fields, names in many spellings", script: `if header :is [` + rep(`"X", "x",`, 20_000) + `"X"] "y" {}`, msg: rep("X: z\n", 90_000), limits: soon, run: late},
 		{name: "a header of 90,000 fields, its name in 500 spellings", script: `if exists [` + spellings("abcdefghij", 500) + `"none"] {}`, msg: rep("Abcdefghij: z\n", 90_000)},
 		{name: "100,000 names", script: `if exists [` + many(`"n%",`, 90_000) + `"Y"] {}`, msg: rep("X: z\n", 90_000)},
@@ -205,6 +223,8 @@ func TestHostileScripts(t *testing.T) {
 		{name: "deleteheader of 4 MiB with a regex", script: `require ["editheader", "regex"]; deleteheader :regex "X" "` + rep("z*", 1000) + `y";`, msg: rep("X: "+rep("z", 40)+"\n", 90_000), limits: soon, run: late},
 		{name: "100,000 warnings", script: `require ["editheader", "foreverypart"]; foreverypart {` + rep(`deleteheader "received";`, 20) + "}", msg: "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n\nx\n", 9000), log: "is forbidden"},
 		// Parts
+		{name: "20,000 types, for 9000 parts", script: `require "body"; if body :content [` + many(`"a%",`, 20_000) + `"x"] "y" {}`, msg: "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n\nx\n", 9000), limits: soon, run: late},
+		{name: "1000 enclosures", script: `require ["enclose", "variables"]; set "a" "` + rep("x", 4000) + `";` + rep(`enclose "`+rep("${a}", 100)+`";`, 1000), run: "enclosed more than 10 times"},
 		{name: "loops in loops over 10,000 parts", script: `require "foreverypart";` + rep("foreverypart {", 4) + rep("}", 4), msg: "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n\nx\n", 9000)},
 		{name: "five loops", script: `require "foreverypart";` + rep("foreverypart {", 5) + rep("}", 5), compile: "nesting limit"},
 		// Inclusion

@@ -237,23 +237,6 @@ func delivers(a action.Action) bool {
 	return false
 }
 
-// systemFlags are the flags with a spelling of their own (RFC 3501 section 2.3.2).
-var systemFlags = []string{`\Answered`, `\Flagged`, `\Deleted`, `\Seen`, `\Draft`}
-
-// canonicalFlags gives system flags in the spelling that mail stores use.
-func canonicalFlags(flags []string) []string {
-	out := make([]string, len(flags))
-	for i, f := range flags {
-		out[i] = f
-		for _, sys := range systemFlags {
-			if strings.EqualFold(f, sys) {
-				out[i] = sys
-			}
-		}
-	}
-	return out
-}
-
 // sameMailbox compares mailbox names; INBOX has any case (RFC 3501 section 5.1)
 // and is where keep stores.
 func sameMailbox(a, b string) bool {

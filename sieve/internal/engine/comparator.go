@@ -21,8 +21,9 @@ type MatchType struct {
 	Param *Param // its value (:count "ge")
 	// Check refuses a comparator, or anything else about its use.
 	Check func(c *Call, u *MatchUse) error
-	// Key prepares a key: once while compiling for a constant, else at each run.
-	Key func(u *MatchUse, key string) (KeyMatcher, error)
+	// Key prepares a key: once while compiling for a constant, else at each run. h is
+	// that compilation, or that run.
+	Key func(h Holder, u *MatchUse, key string) (KeyMatcher, error)
 	// CheckKey looks at a constant key while compiling and may warn (regex, c.Warnf); optional.
 	CheckKey func(c *Call, u *MatchUse, key string) error
 	// Exact tells that a value matches only a key that the comparator has for equal.

@@ -29,7 +29,7 @@ func base() *Extension {
 		Name: "base", Spec: "test", Base: true, Configs: []Configuration{greeting},
 		AddressParts: []AddressPart{{Name: "all"}},
 		Comparators:  []Comparator{{Name: "i;ascii-casemap", Equal: EqualASCII}},
-		MatchTypes: []MatchType{{Name: "is", Key: func(_ *MatchUse, key string) (KeyMatcher, error) {
+		MatchTypes: []MatchType{{Name: "is", Key: func(_ Holder, _ *MatchUse, key string) (KeyMatcher, error) {
 			return func(_ *Run, v string) bool { return v == key }, nil
 		}}},
 		Commands: []Command{

@@ -94,9 +94,14 @@ func (c *Compiler) finish() {
 // Source gives where included scripts come from; nil when there are none.
 func (c *Compiler) Source() Source { return c.source }
 
-// Includer gives the compiler of the script that includes this one, nil for a
-// script that nobody includes.
-func (c *Compiler) Includer() *Compiler { return c.includer }
+// Outermost gives the compiler of the script that includes this one, over others
+// or not, and that nobody includes; and how many includes are between them.
+func (c *Compiler) Outermost() (outer *Compiler, depth int) {
+	for ; c.includer != nil; c = c.includer {
+		depth++
+	}
+	return c, depth
+}
 
 // Include compiles a script that this one includes. Its findings, under that name,
 // join those of this one; the Program is nil when there is an error among them.

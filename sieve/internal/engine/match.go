@@ -20,6 +20,7 @@ type Matcher struct {
 // matchKey is a key: prepared where it is constant.
 type matchKey struct {
 	str  *Str
+	size int        // bytes of the key, once it is known
 	make KeyMatcher // nil: to be made at each run
 }
 
@@ -96,21 +97,21 @@ func (call *Call) prepareKey(use *MatchUse, s *Str) (matchKey, error) {
 			return matchKey{}, call.Errorf(s.Pos, "%w", err)
 		}
 	}
-	f, err := call.Command.keyMatcher(use, lit)
+	f, err := call.Command.keyMatcher(call.Compiler, use, lit)
 	if err != nil {
 		return matchKey{}, call.Errorf(s.Pos, "%w", err)
 	}
-	return matchKey{str: s, make: f}, nil
+	return matchKey{str: s, size: len(lit), make: f}, nil
 }
 
 // keyMatcher prepares a key. One that stands for several matches where any of those does.
-func (cmd *Command) keyMatcher(use *MatchUse, key string) (KeyMatcher, error) {
+func (cmd *Command) keyMatcher(h Holder, use *MatchUse, key string) (KeyMatcher, error) {
 	if cmd.SplitKey == nil {
-		return use.Type.Key(use, key)
+		return use.Type.Key(h, use, key)
 	}
 	var parts []KeyMatcher
 	for _, k := range cmd.SplitKey(use, key) {
-		f, err := use.Type.Key(use, k)
+		f, err := use.Type.Key(h, use, k)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +134,7 @@ type Matching struct {
 	r     *Run
 	count int
 	found bool
-	made  []KeyMatcher // of the keys that are not constant, once needed
+	made  []matchKey // for the keys that are not constant, once needed
 
 	collect *seenValues // takes the values instead of matching them
 	hash    func(string) uint32
@@ -188,6 +189,9 @@ func (m *Matcher) Match(r *Run, v string) (bool, error) {
 func (x *Matching) match(v string) (bool, error) {
 	use := x.m.use
 	if use.Type.OverKeys != nil {
+		if err := x.r.Spend(len(v) + 64*len(x.m.keys)); err != nil {
+			return false, err
+		}
 		keys := make([]string, len(x.m.keys))
 		for i, k := range x.m.keys {
 			keys[i] = k.str.Eval(x.r)
@@ -195,17 +199,15 @@ func (x *Matching) match(v string) (bool, error) {
 		return use.Type.OverKeys(x.r, use, v, keys)
 	}
 	for i := range x.m.keys {
-		if err := x.r.Spend(len(v) + 64); err != nil {
+		k := &x.m.keys[i]
+		if k.make == nil {
+			k = x.madeKey(i)
+		}
+		// Some comparators look at all of a key, however short the value is.
+		if err := x.r.Spend(len(v) + k.size + 64); err != nil {
 			return false, err
 		}
-		f := x.m.keys[i].make
-		if f == nil {
-			var err error
-			if f, err = x.makeKey(i); err != nil {
-				return false, err
-			}
-		}
-		ok := f(x.r, v)
+		ok := k.make(x.r, v)
 		if x.r.over != nil {
 			return false, x.r.over
 		}
@@ -219,19 +221,21 @@ func (x *Matching) match(v string) (bool, error) {
 	return false, nil
 }
 
-// makeKey makes the matcher of a key that is known only now, once per match.
-func (x *Matching) makeKey(i int) (KeyMatcher, error) {
+// madeKey gives the key, prepared, of one that is known only now: once per match.
+func (x *Matching) madeKey(i int) *matchKey {
 	if x.made == nil {
-		x.made = make([]KeyMatcher, len(x.m.keys))
+		x.made = make([]matchKey, len(x.m.keys))
 	}
-	if x.made[i] == nil {
-		k := x.m.keys[i]
-		f, err := x.m.command.keyMatcher(x.m.use, k.str.Eval(x.r))
+	made := &x.made[i]
+	if made.make == nil {
+		s := x.m.keys[i].str
+		key := s.Eval(x.r)
+		f, err := x.m.command.keyMatcher(x.r, x.m.use, key)
 		if err != nil { // the script goes on, as with Pigeonhole
-			x.r.LogError(k.str.Pos, "%v", err)
+			x.r.LogError(s.Pos, "%v", err)
 			f = func(*Run, string) bool { return false }
 		}
-		x.made[i] = f
+		*made = matchKey{str: s, size: len(key), make: f}
 	}
-	return x.made[i], nil
+	return made
 }

@@ -19,6 +19,10 @@ func (r *Run) Key(kind string, parts ...string) action.Key {
 	return action.NewKey(append([]string{r.env.User, kind}, parts...)...)
 }
 
+// maxAsked bounds the keys that a run asks for, each of which may be remembered: an
+// implementation should limit their number (RFC 7352 section 6).
+const maxAsked = 100
+
 // asked are the answers of seenBefore in this run.
 var asked = NewState(func() *map[action.Key]bool { return &map[action.Key]bool{} })
 
@@ -32,6 +36,9 @@ func (r *Run) seenBefore(c *Call, key action.Key, period time.Duration, again bo
 	seen, known := answers[key]
 	switch {
 	case known:
+	case len(answers) == maxAsked:
+		r.Warn(c.Pos, "%s %s: more than %d unique ids in one run; this one is not looked at", c.Command.Name, c.kindName(), maxAsked)
+		return false, nil
 	case r.env.Seen == nil:
 		r.Warn(c.Pos, "%s %s: duplicate checking is not available here", c.Command.Name, c.kindName())
 	default:

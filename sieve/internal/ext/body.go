@@ -126,6 +126,9 @@ func bodyText(r *engine.Run, v *bodyValues) []string {
 func bodyContent(r *engine.Run, v *bodyValues, types []string) []string {
 	var values []string
 	for p := range r.Structure().Root.All() {
+		if r.Spend(16*len(types)) != nil {
+			break // the run is over
+		}
 		if !p.HasBody() || !wantsType(types, p.Media().Type) {
 			continue
 		}

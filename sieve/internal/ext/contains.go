@@ -7,7 +7,7 @@ var _ = engine.Register(&engine.Extension{
 	MatchTypes: []engine.MatchType{{
 		Name:  "contains",
 		Check: engine.NeedsSubstrings,
-		Key: func(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
+		Key: func(_ engine.Holder, u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
 			index := u.Comparator.Index
 			return func(_ *engine.Run, value string) bool {
 				at, _ := index(value, key)

@@ -19,11 +19,21 @@ var _ = engine.Register(&engine.Extension{
 	}},
 })
 
+// maxEnclosed bounds how often a run encloses the message, since all of the texts
+// are kept.
+const maxEnclosed = 10
+
+var enclosed = engine.NewState(func() *int { return new(int) })
+
 // compileEnclose makes the message an attachment of a new one, behind a text. It
 // is the message for all that follows, but for redirect.
 func compileEnclose(c *engine.Call) (engine.Op, error) {
 	text := c.Str(0)
 	return func(r *engine.Run) error {
+		n := enclosed.Of(r)
+		if *n++; *n > maxEnclosed {
+			return r.Fail(c.Pos, "the message is enclosed more than %d times", maxEnclosed)
+		}
 		m, err := r.Message().Enclose(enclosing(r, c), message.TextEntity(text.Eval(r)))
 		if err != nil {
 			return r.Fail(c.Pos, "enclose: %w", err)

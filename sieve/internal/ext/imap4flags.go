@@ -1,9 +1,6 @@
 package ext
 
 import (
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"dovetail/sieve/action"
@@ -15,9 +12,9 @@ import (
 var _ = engine.Register(&engine.Extension{
 	Name: "imap4flags", Spec: "RFC 5232",
 	Commands: []engine.Command{
-		flagCommand("setflag", func(_, flags []string) []string { return addFlags(nil, flags) }),
-		flagCommand("addflag", addFlags),
-		flagCommand("removeflag", removeFlags),
+		flagCommand("setflag", func(_, flags []string) []string { return engine.AddFlags(nil, flags) }),
+		flagCommand("addflag", engine.AddFlags),
+		flagCommand("removeflag", engine.RemoveFlags),
 		{
 			Name: "hasflag",
 			Params: []engine.Param{
@@ -36,7 +33,7 @@ var _ = engine.Register(&engine.Extension{
 			flags := t.Strs()
 			c.AddEffect(func(r *engine.Run, a action.Action) error {
 				if s, ok := a.(*action.Store); ok {
-					s.Flags = addFlags([]string{}, flags.Eval(r)) // none at all is not the same as not said
+					s.Flags = engine.AddFlags([]string{}, flags.Eval(r)) // none at all is not the same as not said
 				}
 				return nil
 			})
@@ -72,7 +69,7 @@ func flagCommand(name string, change func(old, flags []string) []string) engine.
 				return nil, c.Errorf(c.ArgPos(0), "the %s command cannot assign to this variable", name)
 			}
 			return func(r *engine.Run) error {
-				old := addFlags(nil, []string{v.Get(r)})
+				old := engine.AddFlags(nil, []string{v.Get(r)})
 				v.Set(r, strings.Join(change(old, flags.Eval(r)), " "))
 				return nil
 			}, nil
@@ -110,7 +107,7 @@ func compileHasflag(c *engine.Call) (engine.Cond, error) {
 		if vars != nil {
 			have = nil
 			for _, v := range vars {
-				have = append(have, addFlags(nil, []string{v.Get(r)})...)
+				have = append(have, engine.AddFlags(nil, []string{v.Get(r)})...)
 			}
 		}
 		x := m.Begin(r)
@@ -138,57 +135,11 @@ func warnOfBadFlags(c *engine.Call) {
 	for _, s := range c.Strs(1) {
 		words, _ := s.Const()
 		for _, f := range strings.Fields(words) {
-			if err := checkFlag(f); err != nil {
+			if err := engine.CheckFlag(f); err != nil {
 				c.Warnf(s.Pos, "IMAP flag '%s' specified for the %s command is invalid and will be ignored "+
 					"(only first invalid is reported)", f, c.Command.Name)
 				return
 			}
 		}
 	}
-}
-
-// addFlags adds the valid flags of items to a copy of old, each once; flags
-// have no case (RFC 5232 section 2).
-func addFlags(old, items []string) []string {
-	flags := slices.Clone(old)
-	for _, item := range items {
-		for _, f := range strings.Fields(item) {
-			if checkFlag(f) == nil && !slices.ContainsFunc(flags, sameFlag(f)) {
-				flags = append(flags, f)
-			}
-		}
-	}
-	return flags
-}
-
-// removeFlags gives old without the flags of items.
-func removeFlags(old, items []string) []string {
-	flags := slices.Clone(old)
-	for _, item := range items {
-		for _, f := range strings.Fields(item) {
-			flags = slices.DeleteFunc(flags, sameFlag(f))
-		}
-	}
-	return flags
-}
-
-func sameFlag(f string) func(string) bool {
-	return func(other string) bool { return strings.EqualFold(f, other) }
-}
-
-// checkFlag tells what is wrong with a flag: a script may set the five system
-// flags and keywords, which are atoms (RFC 3501 section 9).
-func checkFlag(f string) error {
-	if strings.HasPrefix(f, `\`) {
-		switch strings.ToLower(f) {
-		case `\answered`, `\flagged`, `\deleted`, `\seen`, `\draft`:
-			return nil
-		}
-		return fmt.Errorf("unknown system flag %q", f)
-	}
-	bad := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`(){%*"\]`, r) }
-	if f == "" || strings.ContainsFunc(f, bad) {
-		return errors.New("a keyword is an IMAP atom")
-	}
-	return nil
 }

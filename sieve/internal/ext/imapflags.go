@@ -1,9 +1,6 @@
 package ext
 
 import (
-	"slices"
-	"strings"
-
 	"dovetail/sieve/internal/engine"
 )
 
@@ -14,18 +11,18 @@ var _ = engine.Register(&engine.Extension{
 	Name: "imapflags", Spec: "draft-melnikov-sieve-imapflags-03", OptIn: true,
 	Excludes: []string{"imap4flags"},
 	Commands: []engine.Command{
-		draftFlagCommand("setflag", func(_, flags []string) []string { return withDraftFlags(nil, flags) }),
-		draftFlagCommand("addflag", withDraftFlags),
-		draftFlagCommand("removeflag", withoutDraftFlags),
+		draftFlagCommand("setflag", func(_, flags []string) []string { return engine.AddFlags(nil, flags) }),
+		draftFlagCommand("addflag", engine.AddFlags),
+		draftFlagCommand("removeflag", engine.RemoveFlags),
 		{Name: "mark", Op: func(*engine.Call) (engine.Op, error) {
 			return func(r *engine.Run) error {
-				r.SetFlags(withDraftFlags(r.Flags(), []string{`\Flagged`}))
+				r.SetFlags(engine.AddFlags(r.Flags(), []string{`\Flagged`}))
 				return nil
 			}, nil
 		}},
 		{Name: "unmark", Op: func(*engine.Call) (engine.Op, error) {
 			return func(r *engine.Run) error {
-				r.SetFlags(withoutDraftFlags(r.Flags(), []string{`\Flagged`}))
+				r.SetFlags(engine.RemoveFlags(r.Flags(), []string{`\Flagged`}))
 				return nil
 			}, nil
 		}},
@@ -45,32 +42,4 @@ func draftFlagCommand(name string, change func(old, flags []string) []string) en
 			}, nil
 		},
 	}
-}
-
-// withDraftFlags adds the flags that are not there, in any case of letters. One
-// that IMAP does not know is left out (RFC 3501 section 9).
-func withDraftFlags(old, items []string) []string {
-	flags := slices.Clone(old)
-	for _, f := range strings.Fields(strings.Join(items, " ")) {
-		if draftFlagValid(f) && !slices.ContainsFunc(flags, func(have string) bool { return strings.EqualFold(have, f) }) {
-			flags = append(flags, f)
-		}
-	}
-	return flags
-}
-
-func withoutDraftFlags(old, items []string) []string {
-	flags := slices.Clone(old)
-	for _, f := range strings.Fields(strings.Join(items, " ")) {
-		flags = slices.DeleteFunc(flags, func(have string) bool { return strings.EqualFold(have, f) })
-	}
-	return flags
-}
-
-func draftFlagValid(f string) bool {
-	if strings.HasPrefix(f, `\`) {
-		return slices.ContainsFunc([]string{`\Answered`, `\Flagged`, `\Deleted`, `\Seen`, `\Draft`},
-			func(sys string) bool { return strings.EqualFold(sys, f) })
-	}
-	return !strings.ContainsFunc(f, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`(){%*"\]`, r) })
 }

@@ -74,11 +74,8 @@ var inclusions = engine.NewState(func() *inclusion {
 
 // inclusionOf gives the inclusion of a compilation, and how deep the script is in it.
 func inclusionOf(c *engine.Compiler) (*inclusion, int) {
-	depth := 0
-	for ; c.Includer() != nil; c = c.Includer() {
-		depth++
-	}
-	return inclusions.Of(c), depth
+	outer, depth := c.Outermost()
+	return inclusions.Of(outer), depth
 }
 
 // included is what a run knows of inclusion.

@@ -36,35 +36,37 @@ func checkLast(c *engine.Call, _ *engine.TagUse) error {
 // pickField leaves the test one of the fields that it names, counted from the
 // first or from the last. Where it names several, the fields of the first name
 // are followed by those of the second, and so on (Pigeonhole's reading; the RFC
-// speaks of one name).
+// speaks of one name). A name given twice counts once.
 func pickField(c *engine.Call, t *engine.TagUse) error {
 	names, last, index := c.Strs(0), c.Tag("last") != nil, t.Num()
 	c.WrapFields(func(inner engine.FieldSource) engine.FieldSource {
 		return func(r *engine.Run, name string) ([]*engine.Field, error) {
-			var all []*engine.Field
-			from, to := 0, 0 // where those of name are among all
+			var mine []*engine.Field
+			before, total := uint64(0), uint64(0) // fields before those of name, and of all names
+			seen := make(map[string]bool, len(names))
 			for _, s := range names {
 				n := s.Eval(r)
+				if seen[strings.ToLower(n)] {
+					continue
+				}
+				seen[strings.ToLower(n)] = true
 				list, err := inner(r, n)
 				if err != nil {
 					return nil, err
 				}
-				if to == 0 && strings.EqualFold(n, name) {
-					from, to = len(all), len(all)+len(list)
+				if strings.EqualFold(n, name) {
+					mine, before = list, total
 				}
-				all = append(all, list...)
+				total += uint64(len(list))
 			}
-			if index > uint64(len(all)) {
-				return nil, nil
-			}
-			at := int(index) - 1
+			at := index // from 1
 			if last {
-				at = len(all) - int(index)
+				at = total + 1 - index // 0 or beyond total when there are not so many
 			}
-			if at < from || at >= to {
+			if at <= before || at-before > uint64(len(mine)) {
 				return nil, nil
 			}
-			return all[at : at+1], nil
+			return mine[at-before-1 : at-before], nil
 		}
 	})
 	return nil

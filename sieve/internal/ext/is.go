@@ -16,7 +16,7 @@ var _ = engine.Register(&engine.Extension{
 			}
 			return nil
 		},
-		Key: func(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
+		Key: func(_ engine.Holder, u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
 			equal := u.Comparator.Equal
 			return func(_ *engine.Run, value string) bool {
 				if value == "" { // equal to nothing but itself, with i;ascii-numeric too

@@ -7,7 +7,7 @@ var _ = engine.Register(&engine.Extension{
 	MatchTypes: []engine.MatchType{{
 		Name:  "matches",
 		Check: engine.NeedsSubstrings,
-		Key: func(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
+		Key: func(_ engine.Holder, u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
 			p := &wildcard{sections: parseWildcard(key), comparator: u.Comparator}
 			for _, s := range p.sections {
 				n := 16

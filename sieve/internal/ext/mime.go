@@ -48,7 +48,11 @@ func applyMime(c *engine.Call, _ *engine.TagUse) error {
 					return nil, err
 				}
 				for _, f := range fields {
-					found = append(found, option(r, f)...)
+					values, err := option(r, f)
+					if err != nil {
+						return nil, err
+					}
+					found = append(found, values...)
 				}
 				if !anychild {
 					break
@@ -61,17 +65,17 @@ func applyMime(c *engine.Call, _ *engine.TagUse) error {
 }
 
 // mimeOptionOf gives what the option of a call makes of a field: its values.
-func mimeOptionOf(c *engine.Call) func(*engine.Run, *engine.Field) []*engine.Field {
+func mimeOptionOf(c *engine.Call) func(*engine.Run, *engine.Field) ([]*engine.Field, error) {
 	t := c.TagOf(mimeOption)
 	if t == nil {
-		return func(_ *engine.Run, f *engine.Field) []*engine.Field { return []*engine.Field{f} }
+		return func(_ *engine.Run, f *engine.Field) ([]*engine.Field, error) { return []*engine.Field{f}, nil }
 	}
 	if t.Tag.Name == "param" {
 		names := t.Strs()
-		return func(r *engine.Run, f *engine.Field) []*engine.Field { return mimeParams(f, names.Eval(r)) }
+		return func(r *engine.Run, f *engine.Field) ([]*engine.Field, error) { return mimeParams(r, f, names.Eval(r)) }
 	}
-	return func(_ *engine.Run, f *engine.Field) []*engine.Field {
-		return []*engine.Field{engine.FieldOf(mimeType(f, t.Tag.Name))}
+	return func(r *engine.Run, f *engine.Field) ([]*engine.Field, error) {
+		return []*engine.Field{engine.FieldOf(mimeType(f, t.Tag.Name))}, r.Spend(16 * len(f.Value()))
 	}
 }
 
@@ -96,13 +100,16 @@ func mimeType(f *engine.Field, option string) string {
 }
 
 // mimeParams gives the values of the parameters that there are among names.
-func mimeParams(f *engine.Field, names []string) []*engine.Field {
+func mimeParams(r *engine.Run, f *engine.Field, names []string) ([]*engine.Field, error) {
 	media := message.ParseMediaType(f.Decoded())
 	var values []*engine.Field
 	for _, name := range names {
+		if err := r.Spend(64 + len(f.Value())); err != nil {
+			return nil, err
+		}
 		if v, ok := media.Param(name); ok {
 			values = append(values, engine.FieldOf(v))
 		}
 	}
-	return values
+	return values, nil
 }

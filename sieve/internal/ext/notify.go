@@ -142,33 +142,43 @@ func addDraftRecipients(r *engine.Run, c *engine.Call, n *action.Notify, address
 // draftVariable is what stands for something of the message in :message.
 var draftVariable = regexp.MustCompile(`(?i)\$(from|env-from|subject|text)(?:\[([0-9]+)\])?\$`)
 
-// maxDraftText bounds the text of the message in a notification, in bytes.
+// maxDraftText bounds what a notification has from the message, in bytes.
 const maxDraftText = 64 << 10
 
 func expandDraftText(r *engine.Run, text string) string {
+	left := maxDraftText
 	return draftVariable.ReplaceAllStringFunc(text, func(v string) string {
-		m := draftVariable.FindStringSubmatch(v)
-		name, size := strings.ToLower(m[1]), m[2]
-		switch {
-		case name == "text":
-			limit, err := strconv.Atoi(size)
-			if err != nil || limit <= 0 || limit > maxDraftText {
-				limit = maxDraftText
-			}
-			return messageText(r, limit)
-		case size != "":
-			return v
-		case name == "env-from":
-			if e := r.Env().Envelope; e != nil {
-				return e.From
-			}
+		if left == 0 {
 			return ""
 		}
-		for f := range r.Message().Header(name) {
-			return f.Decoded()
+		v = engine.Truncate(draftValue(r, v, left), left)
+		left -= len(v)
+		return v
+	})
+}
+
+// draftValue gives what a variable stands for; of the text at most limit bytes.
+func draftValue(r *engine.Run, v string, limit int) string {
+	m := draftVariable.FindStringSubmatch(v)
+	name, size := strings.ToLower(m[1]), m[2]
+	switch {
+	case name == "text":
+		if n, err := strconv.Atoi(size); err == nil && n > 0 {
+			limit = min(limit, n)
+		}
+		return messageText(r, limit)
+	case size != "":
+		return v
+	case name == "env-from":
+		if e := r.Env().Envelope; e != nil {
+			return e.From
 		}
 		return ""
-	})
+	}
+	for f := range r.Message().Header(name) {
+		return f.Decoded()
+	}
+	return ""
 }
 
 // messageText gives the begin of what the text parts of the message say.

@@ -28,14 +28,29 @@ var _ = engine.Register(&engine.Extension{
 // is done in the slower way that the time limit can end.
 const longMatch = 1 << 25
 
+// maxRegexes bounds the expressions of a script and of those that it includes, or
+// those that are made in a run, together: by ere.Regexp.Size, of which each takes
+// some 65 bytes of memory.
+const maxRegexes = 1_000_000
+
+var regexes = engine.NewState(func() *int { return new(int) })
+
 // compileRegex compiles a POSIX extended regular expression (draft section 3).
-func compileRegex(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
+func compileRegex(h engine.Holder, u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
+	if c, ok := h.(*engine.Compiler); ok {
+		h, _ = c.Outermost()
+	}
+	total := regexes.Of(h)
+	if *total > maxRegexes {
+		return nil, errors.New("the regular expressions are too large together")
+	}
 	re, err := ere.Compile(key, ere.Text{
 		Fold: u.Comparator.Name == "i;ascii-casemap", Prefix: u.Comparator.Prefix, Index: u.Comparator.Index,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("invalid regular expression '%s' for regex match: %w", key, err)
 	}
+	*total += re.Size()
 	return func(r *engine.Run, value string) bool {
 		var until ere.Until
 		if work := re.Size() * len(value); work < longMatch {

@@ -38,7 +38,7 @@ func checkRelation(_ *engine.Call, u *engine.MatchUse) error {
 	return nil
 }
 
-func compareBy(u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
+func compareBy(_ engine.Holder, u *engine.MatchUse, key string) (engine.KeyMatcher, error) {
 	holds, compare := relations[u.Param], u.Comparator.Compare
 	return func(_ *engine.Run, value string) bool { return holds(compare(value, key)) }, nil
 }

@@ -194,6 +194,9 @@ func (v *vacation) named(r *engine.Run, mine []string) (string, bool) {
 	for _, name := range []string{"To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"} {
 		for f := range r.Original().Header(name) {
 			for _, a := range message.ParseAddresses(f.Value()) {
+				if r.Spend(16*len(mine)) != nil {
+					return mine[0], false // the run is over
+				}
 				if a.IsMailbox() && isOneOf(a.String(), mine) {
 					return a.String(), true
 				}
