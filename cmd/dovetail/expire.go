@@ -143,7 +143,10 @@ func stamps(memory *setup.Memory, s *sweep, rules []*policy.Rule) (policy.Stamps
 
 // user does what the rules say with the mail of a user.
 func (e *expirer) user(ctx context.Context, name string) error {
-	u, store, rights, err := e.sweep.resolve(ctx, name)
+	u, plan, err := e.plan(ctx, name)
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
 	if err != nil {
 		if mailerr.Of(err).Exit != mailerr.ExNoUser {
 			e.take(policy.UserReport{User: name, Folders: []policy.FolderReport{}, Errors: []string{err.Error()}})
@@ -151,20 +154,14 @@ func (e *expirer) user(ctx context.Context, name string) error {
 		e.turns.done(name)
 		return err
 	}
-	mail := &policy.User{Name: u.Name, Home: u.Home, Store: store, Rights: rights}
-	mail.Archive = func(place string) (policy.Archive, error) { return e.archive(u, store.Separator(), place) }
-	plan, err := e.planner.Plan(ctx, mail)
 	var report policy.UserReport
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return err
-	case err != nil || e.options.dryRun:
+	if e.options.dryRun {
 		report = plan.Report()
-	default:
+	} else {
 		report = plan.Execute(ctx)
 	}
-	if err != nil {
-		report.Errors = append(report.Errors, err.Error())
+	for _, err := range plan.Errors {
+		e.sweep.note(fmt.Errorf("user %s: %w", u.Name, err))
 	}
 	for _, f := range plan.Folders {
 		for _, err := range f.Problems() {
@@ -175,7 +172,19 @@ func (e *expirer) user(ctx context.Context, name string) error {
 	if !report.Stopped {
 		e.turns.done(name)
 	}
-	return err
+	return nil
+}
+
+// plan finds a user, and plans what is to be done.
+func (e *expirer) plan(ctx context.Context, name string) (*userdb.User, *policy.Plan, error) {
+	u, store, rights, err := e.sweep.resolve(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	mail := &policy.User{Name: u.Name, Home: u.Home, Store: store, Rights: rights}
+	mail.Archive = func(place string) (policy.Archive, error) { return e.archive(u, store.Separator(), place) }
+	plan, err := e.planner.Plan(ctx, mail)
+	return u, plan, err
 }
 
 // archive opens an archive of a user's.

@@ -200,6 +200,7 @@ type memory struct {
 	at   map[string]map[string]time.Time // by mailbox and name
 	kept []string
 	err  error
+	lost error // of Keep alone
 }
 
 func (m *memory) Known(_ context.Context, _, mailbox string, names []string) ([]time.Time, error) {
@@ -225,7 +226,7 @@ func (m *memory) Of(ctx context.Context, user, mailbox string, names []string) (
 func (m *memory) Keep(_ context.Context, _ string, mailboxes []string) error {
 	m.kept = mailboxes
 	maps.DeleteFunc(m.at, func(mailbox string, _ map[string]time.Time) bool { return !slices.Contains(mailboxes, mailbox) })
-	return m.err
+	return errors.Join(m.err, m.lost)
 }
 
 // file gives the path of message n, wherever it is.

@@ -13,6 +13,7 @@ type Plan struct {
 	User    *User
 	OptOut  bool // the user keeps all from some rule
 	Folders []*Folder
+	Errors  []error // that are no mailbox's
 
 	Subscribe bool // to folders that are made
 }

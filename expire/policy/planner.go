@@ -29,7 +29,8 @@ type Planner struct {
 }
 
 // Plan reads the mailboxes of a user, each once. It changes nothing but the stamps.
-// What is wrong with one mailbox is in the plan, and nothing is chosen there.
+// What is wrong with one mailbox is in the plan, and nothing is chosen there. After an
+// error there is no plan.
 func (p *Planner) Plan(ctx context.Context, u *User) (*Plan, error) {
 	plan := &Plan{User: u, Subscribe: p.Subscribe}
 	var rules []*Rule
@@ -50,7 +51,7 @@ func (p *Planner) Plan(ctx context.Context, u *User) (*Plan, error) {
 		return err
 	})
 	if err != nil {
-		return plan, err
+		return nil, err
 	}
 	for _, name := range names {
 		f := &Folder{Mailbox: name}
@@ -64,7 +65,7 @@ func (p *Planner) Plan(ctx context.Context, u *User) (*Plan, error) {
 		}
 		err := p.folder(ctx, u, f)
 		if ctx.Err() != nil {
-			return plan, ctx.Err()
+			return nil, ctx.Err()
 		}
 		if errors.Is(err, mailstore.ErrNoMailbox) {
 			continue
@@ -75,7 +76,10 @@ func (p *Planner) Plan(ctx context.Context, u *User) (*Plan, error) {
 		}
 		plan.Folders = append(plan.Folders, f)
 	}
-	return plan, p.forget(ctx, plan)
+	if err := p.forget(ctx, plan); err != nil { // which is no reason to keep mail
+		plan.Errors = append(plan.Errors, err)
+	}
+	return plan, ctx.Err()
 }
 
 // wanted leaves out the rules that the user has opted out of.

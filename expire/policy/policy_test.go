@@ -184,7 +184,13 @@ func TestFirstSeen(t *testing.T) {
 	if got := run(false, "BEFORE 3d", "BEFORE 1d"); got != "INBOX 1: 400" {
 		t.Errorf("after two days: %s", got)
 	}
-	stamps.err = errors.New("down")
+	stamps.lost = errors.New("down")
+	p := h.planner(h.rule("1", "BEFORE 1d", clock))
+	p.Stamps = stamps
+	if report := h.plan(p).Execute(t.Context()); h.left("") != "500" || len(report.Errors) != 1 || report.Folders[0].Rules[0].Messages != 1 {
+		t.Errorf("where stamps cannot be forgotten: %+v, left %s", report, h.left(""))
+	}
+	stamps.err = stamps.lost
 	h.folder(".Trash")
 	h.put(".Trash", 1, "", "Subject: a")
 	both := h.rule("all", "ALL", func(r *policy.Rule) { r.Mailboxes = []query.Mailbox{{Name: "*", Pattern: true}} })
@@ -195,7 +201,7 @@ func TestFirstSeen(t *testing.T) {
 			t.Errorf("with the state down: %s, %v", got, plan.Folders[0].Errors)
 		}
 	}
-	p := h.planner(h.rule("0", "BEFORE 1d", clock))
+	p = h.planner(h.rule("0", "BEFORE 1d", clock))
 	if plan := h.plan(p); chosen(plan) != "" || len(plan.Folders[0].Errors) != 1 {
 		t.Errorf("without a database: %s", chosen(plan))
 	}
@@ -216,8 +222,8 @@ func TestOptOut(t *testing.T) {
 		}
 		return nil
 	}
-	if plan, err := p.Plan(t.Context(), h.user); err == nil || len(plan.Folders) > 0 {
-		t.Errorf("where nobody knows: %v, %s", err, chosen(plan))
+	if plan, err := p.Plan(t.Context(), h.user); err == nil || plan != nil {
+		t.Errorf("where nobody knows: %v, %+v", err, plan)
 	}
 	h.fs.before = nil
 	if err := os.Symlink("nowhere", file); err != nil {

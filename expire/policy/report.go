@@ -100,6 +100,9 @@ func (p *Plan) Report() UserReport {
 
 // tell puts what went wrong into a report.
 func (p *Plan) tell(report *UserReport) {
+	for _, err := range p.Errors {
+		report.Errors = append(report.Errors, err.Error())
+	}
 	for i, f := range p.Folders {
 		for _, err := range f.Problems() {
 			report.Folders[i].Errors = append(report.Folders[i].Errors, err.Error())
