@@ -89,13 +89,13 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 	for _, doubt := range doubts {
 		s.say("warning: %s", doubt)
 	}
+	e := &expirer{options: o, sweep: s, report: policy.Report{Started: now, DryRun: o.dryRun, Users: []policy.UserReport{}}}
 	if len(rules) == 0 {
 		s.say("warning: the configuration has no rules [[expire]]: there is nothing to do")
-		return nil
+		return errors.Join(e.end(cmd), e.page())
 	}
 	var memory setup.Memory
 	defer memory.Close()
-	e := &expirer{options: o, sweep: s}
 	e.planner = &policy.Planner{
 		Rules: rules, Prefix: s.config.Mail.Prefix, DryRun: o.dryRun, Subscribe: s.config.Mail.Autosubscribe, Now: time.Now, FS: fsx.OS{},
 		Ages: o.report != "" || o.format == "json",
@@ -109,7 +109,6 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 		}
 	}
 	s.work = e.user
-	e.report.Started, e.report.DryRun = now, o.dryRun
 	if err = s.run(cmd.Context()); err != nil {
 		e.report.Errors = []string{err.Error()}
 	}

@@ -19,11 +19,14 @@ func (e *expirer) page() error {
 }
 
 // writePage writes the report as a page. Who reads the file has the old page or the
-// new one. A new file is for its owner alone, since it tells of people's mail.
+// new one. A new file is for its owner alone, since it tells of people's mail. What is no
+// file, such as /dev/stdout, is written to, and not replaced.
 func writePage(file string, r *policy.Report) error {
 	mode := os.FileMode(0o600)
 	if info, err := os.Stat(file); err == nil {
-		mode = info.Mode().Perm()
+		if mode = info.Mode().Perm(); !info.Mode().IsRegular() {
+			return writeThere(file, r)
+		}
 	}
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
@@ -35,6 +38,17 @@ func writePage(file string, r *policy.Report) error {
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("writing the report: %w", err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+func writeThere(file string, r *policy.Report) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err == nil {
+		err = errors.Join(report.Write(f, r), f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
 }

@@ -36,7 +36,12 @@ func Users(c *config.Config, service string) (userdb.Lookuper, error) {
 	case "static":
 		return static.New(static.Options{UID: u.UID, GID: u.GID, Home: u.Home, Mail: u.Mail, Users: u.Users})
 	case "passwd":
-		return passwd.New()
+		d, err := passwd.New()
+		if err != nil {
+			return nil, err
+		}
+		d.FirstUID, d.LastUID = c.Mail.FirstValidUID, c.Mail.LastValidUID
+		return d, nil
 	case "passwd-file":
 		return passwdfile.New(passwdfile.Options{Path: u.Path, UsernameFormat: u.UsernameFormat, UID: u.UID, GID: u.GID, Home: u.Home, Mail: u.Mail})
 	case "dovecot":

@@ -21,6 +21,10 @@ import (
 
 // Driver is the user database. It is safe for many goroutines.
 type Driver struct {
+	// FirstUID and LastUID (0: none) bound the uids of the users that List gives, as in
+	// Dovecot: the others are the machine's daemons. Lookup finds them all the same.
+	FirstUID, LastUID uint32
+
 	users  *userdb.File[map[string]*userdb.User]
 	groups *userdb.File[map[string][]uint32]
 	nss    *nss // nil: /etc/passwd is all there is
@@ -90,5 +94,16 @@ func (d *Driver) List(ctx context.Context, mask string) iter.Seq2[string, error]
 		all = maps.Clone(users)
 		maps.Copy(all, more)
 	}
-	return userdb.Names(maps.Keys(all), mask)
+	return userdb.Names(d.mailUsers(all), mask)
+}
+
+// mailUsers gives the names of those whose uids are within the bounds.
+func (d *Driver) mailUsers(all map[string]*userdb.User) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name, u := range all {
+			if u.UID >= d.FirstUID && (d.LastUID == 0 || u.UID <= d.LastUID) && !yield(name) {
+				return
+			}
+		}
+	}
 }

@@ -42,6 +42,30 @@ func TestSuite(t *testing.T) {
 	})
 }
 
+// Users whose uids are out of bounds are found, and not listed.
+func TestBounds(t *testing.T) {
+	d := newDriver(files(t))
+	for _, c := range []struct {
+		first, last uint32
+		want        string
+	}{{0, 0, "anna bob root"}, {500, 0, "anna bob"}, {1000, 1000, "anna"}, {0, 999, "root"}} {
+		d.FirstUID, d.LastUID = c.first, c.last
+		var names []string
+		for name, err := range d.List(t.Context(), "*") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, name)
+		}
+		if got := strings.Join(names, " "); got != c.want {
+			t.Errorf("from %d to %d: %s", c.first, c.last, got)
+		}
+		if _, err := d.Lookup(t.Context(), "bob"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // The users of this machine are found.
 func TestThisMachine(t *testing.T) {
 	d, err := New()
