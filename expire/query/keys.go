@@ -173,19 +173,18 @@ func (p *parser) doubt(at int, v string, d Date) {
 	warn := func(text string) {
 		p.warnings = append(p.warnings, Warning{Text: "word " + strconv.Itoa(at+1) + ", " + strconv.Quote(v) + ": " + text})
 	}
-	matches := "so nothing matches"
-	if d.Relation == Since {
-		matches = "so everything matches"
+	late := d.At > p.options.Now.Unix()+future
+	matches := "so the key matches nothing, and after NOT everything"
+	if d.Relation == Since && !late || d.Relation == Before && late {
+		matches = "so the key matches everything, and after NOT nothing"
 	}
 	switch {
 	case isDigits(v) && d.At < firstMail:
 		warn("a number is a Unix time, this one in " + strconv.Itoa(time.Unix(d.At, 0).UTC().Year()) + ", " + matches + "; with a unit (" + v + "d) it is how long ago")
 	case d.At < 0:
 		warn("that is before 1970, " + matches)
-	case d.At > p.options.Now.Unix()+future && d.Relation == Before:
-		warn("that is in the future, so everything matches")
-	case d.At > p.options.Now.Unix()+future:
-		warn("that is in the future, so nothing matches")
+	case late:
+		warn("that is in the future, " + matches)
 	}
 }
 
