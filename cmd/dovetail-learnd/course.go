@@ -65,7 +65,18 @@ func (d *daemon) build(co *course) error {
 			co.sweep = append(co.sweep, s)
 		}
 	}
-	co.rounds, err = newRounds(co.config, t.Users, co.queue, co.log)
+	co.rounds, err = newRounds(co.config, t.Users, co.put, co.log)
+	return err
+}
+
+// put puts a lesson that a uid gave into the queue, unless it has given too many: the
+// files are ours, and no quota of that uid bounds them. Whose word it is, is in the lesson.
+func (co *course) put(ctx context.Context, uid uint32, l learn.Lesson, message io.Reader) error {
+	if err := co.teacher.Admits(uid); err != nil {
+		return err
+	}
+	l.By = &uid
+	_, err := co.queue.Put(ctx, l, message)
 	return err
 }
 

@@ -135,7 +135,9 @@ func (d *daemon) reread(ctx context.Context, co *course) (next *course, unlock f
 	defer d.notify(sd.SdNotifyReady)
 	if next, err = d.newCourse(); err == nil {
 		if unlock = d.unlock; next.queue.Dir() != co.queue.Dir() {
-			unlock, err = lock(ctx, next.queue)
+			if unlock, err = lock(ctx, next.queue); err != nil {
+				err = errors.Join(err, next.closer.Close())
+			}
 		}
 	}
 	if err != nil {

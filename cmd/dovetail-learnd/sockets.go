@@ -51,15 +51,12 @@ func (d *daemon) listen(ctx context.Context, group *errgroup.Group) error {
 	return nil
 }
 
-// take puts what a client of a socket gives into the queue. Whose word it is, is
-// in the lesson: the file belongs to us.
+// take puts what a client of a socket gives into the queue.
 func (d *daemon) take(ctx context.Context, r script.Request) error {
 	co := d.current.Load()
 	caller := handin.Caller{UID: int(r.UID), Getenv: func(key string) string { return r.Env[key] }}
 	lesson, leftOut, err := handin.Take(co.config, r.Name, services[r.Name], r.Args, caller, r.Body, func(l learn.Lesson, message io.Reader) error {
-		l.By = &r.UID
-		_, err := co.queue.Put(ctx, l, message)
-		return err
+		return co.put(ctx, r.UID, l, message)
 	})
 	switch {
 	case err != nil:

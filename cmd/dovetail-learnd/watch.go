@@ -17,7 +17,6 @@ import (
 	"dovetail/internal/mailerr"
 	"dovetail/internal/userdb"
 	"dovetail/learn"
-	"dovetail/learn/queue"
 	"dovetail/learn/teach"
 	"dovetail/learn/watch"
 	"dovetail/maildir"
@@ -30,12 +29,33 @@ type rounds struct {
 	users    userdb.Lister
 	resolver *userdb.Resolver
 	stores   func(u *userdb.User, location string) (*maildir.Store, error)
+	put      putter
+	patience time.Duration // with one user, before the next one's turn
 	log      *slog.Logger
-	told     map[string]string // by user: the last trouble, which is told once
+	under    map[string]chan looked // by user: looks that are under way
+	told     map[string]string      // by user: the last trouble, which is told once
 }
 
+// putter puts a lesson that a uid gave into the queue.
+type putter func(ctx context.Context, uid uint32, l learn.Lesson, message io.Reader) error
+
+// looked is what came of a look at a user's mail.
+type looked struct {
+	report *watch.Report
+	err    error
+}
+
+const (
+	// lookPatience is how long the others wait for a look at one user's mail, which may be
+	// large, or on a file system that hangs.
+	lookPatience = time.Minute
+	// aMoment is how long a look is waited for that is under way since the last round, or
+	// when the program ends.
+	aMoment = 100 * time.Millisecond
+)
+
 // newRounds builds what [learn] watch_interval asks for, nil for nothing.
-func newRounds(c *config.Config, resolver *userdb.Resolver, q *queue.Queue, log *slog.Logger) (*rounds, error) {
+func newRounds(c *config.Config, resolver *userdb.Resolver, put putter, log *slog.Logger) (*rounds, error) {
 	if c.Learn.WatchInterval == 0 {
 		return nil, nil
 	}
@@ -56,12 +76,9 @@ func newRounds(c *config.Config, resolver *userdb.Resolver, q *queue.Queue, log 
 		watcher: &watch.Watcher{
 			States: watch.States{Dir: c.Learn.WatchDir, FS: fsx.OS{}}, Rules: c.Rules(), Filed: c.Learn.WatchFiled, Now: time.Now,
 			ScoreField: c.Learn.Builtin.ScoreHeader,
-			Put: func(ctx context.Context, l learn.Lesson, message io.Reader) error {
-				_, err := q.Put(ctx, l, message)
-				return err
-			},
 		},
-		interval: c.Learn.WatchInterval, users: users, resolver: resolver, stores: stores, log: log, told: map[string]string{},
+		interval: c.Learn.WatchInterval, users: users, resolver: resolver, stores: stores, put: put, patience: lookPatience,
+		log: log, under: map[string]chan looked{}, told: map[string]string{},
 	}, nil
 }
 
@@ -84,14 +101,13 @@ func (r *rounds) run(ctx context.Context, taught func()) {
 // round looks at each user's mail once, one after the other to be no load, and
 // gives the number of lessons.
 func (r *rounds) round(ctx context.Context) (lessons int) {
+	var listing error
+	defer func() { r.trouble(ctx, "", listing) }()
 	for name, err := range r.users.List(ctx, "*") {
-		if ctx.Err() != nil {
+		if listing = err; listing != nil || ctx.Err() != nil {
 			return lessons
 		}
-		var report *watch.Report
-		if err == nil {
-			report, err = r.look(ctx, name)
-		}
+		report, err := r.wait(ctx, name)
 		if err != nil {
 			r.trouble(ctx, name, err)
 			continue
@@ -102,6 +118,30 @@ func (r *rounds) round(ctx context.Context) (lessons int) {
 		lessons += len(report.Lessons)
 	}
 	return lessons
+}
+
+// wait looks at a user's mail, and is patient for a while. A look that takes longer goes on
+// by itself, and the next round asks what came of it.
+func (r *rounds) wait(ctx context.Context, name string) (*watch.Report, error) {
+	done, patience := r.under[name], aMoment
+	if done == nil {
+		done, patience = make(chan looked, 1), r.patience
+		r.under[name] = done
+		go func() {
+			report, err := r.look(ctx, name)
+			done <- looked{report, err}
+		}()
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	defer context.AfterFunc(ctx, func() { timer.Reset(aMoment) })()
+	select {
+	case l := <-done:
+		delete(r.under, name)
+		return l.report, l.err
+	case <-timer.C:
+		return nil, errors.New("the look at this mail takes long, and has not ended yet")
+	}
 }
 
 func (r *rounds) look(ctx context.Context, name string) (*watch.Report, error) {
@@ -121,7 +161,11 @@ func (r *rounds) look(ctx context.Context, name string) (*watch.Report, error) {
 	if err := mail.Do(func() error { mail.Off = handin.SwitchedOff(u.Home); return nil }); err != nil {
 		return nil, err
 	}
-	return r.watcher.Look(ctx, mail)
+	watcher := *r.watcher
+	watcher.Put = func(ctx context.Context, l learn.Lesson, message io.Reader) error {
+		return r.put(ctx, u.UID, l, message)
+	}
+	return watcher.Look(ctx, mail)
 }
 
 // tell has a line for each change that taught nothing, as events have one: at the level

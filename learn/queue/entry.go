@@ -24,11 +24,15 @@ type Entry struct {
 	Lesson learn.Lesson
 	Size   int64  // of the message, in bytes, with LF line ends
 	Owner  uint32 // uid that the file belongs to: who gave the lesson
-	Err    error  // it cannot be read; ErrDamaged: and never will be
+	Err    error  // it cannot be read, or ErrTooBig; ErrDamaged: and never will be
 }
 
-// ErrDamaged says that a file is no lesson: cut off, or made by somebody else.
-var ErrDamaged = errors.New("damaged lesson")
+var (
+	// ErrDamaged says that a file is no lesson: cut off, or made by somebody else.
+	ErrDamaged = errors.New("damaged lesson")
+	// ErrTooBig says that the message of a lesson is larger than Queue.MaxSize.
+	ErrTooBig = errors.New("the message is too big")
+)
 
 // IDs gives the names of the lessons in the queue, in the order of their times.
 func (q *Queue) IDs() ([]string, error) {
@@ -89,7 +93,7 @@ func (q *Queue) entry(id string) (Entry, error) {
 		return entry, nil
 	}
 	defer f.Close()
-	return Entry{ID: id, Lesson: f.lesson, Size: f.size, Owner: f.owner}, nil
+	return Entry{ID: id, Lesson: f.lesson, Size: f.size, Owner: f.owner, Err: q.fits(f)}, nil
 }
 
 // nobody is the uid of nobody, not even of the user of that name.
@@ -107,12 +111,24 @@ func (q *Queue) Message(id string) (learn.Lesson, *message.Message, io.Closer, e
 	if err != nil {
 		return learn.Lesson{}, nil, nil, fmt.Errorf("reading a lesson of the queue: %w", err)
 	}
+	if err := q.fits(f); err != nil {
+		f.Close()
+		return learn.Lesson{}, nil, nil, fmt.Errorf("reading a lesson of the queue: %s: %w", f.Name(), err)
+	}
 	m, err := message.Read(io.NewSectionReader(f, f.at, f.size), f.size, 0)
 	if err != nil {
 		f.Close()
 		return learn.Lesson{}, nil, nil, fmt.Errorf("reading a lesson of the queue: %s: %w", f.Name(), err)
 	}
 	return f.lesson, m, f, nil
+}
+
+// fits refuses a message that nobody wants to read: a sparse file can have any size.
+func (q *Queue) fits(f *file) error {
+	if q.MaxSize > 0 && f.size > q.MaxSize {
+		return fmt.Errorf("%w: %d bytes, more than %d", ErrTooBig, f.size, q.MaxSize)
+	}
+	return nil
 }
 
 // file is an open lesson.
@@ -174,7 +190,7 @@ func parse(f fsx.File) (*file, error) {
 	if h.Version != version {
 		return nil, fmt.Errorf("%w: its first line has no version", ErrDamaged)
 	}
-	if _, err := learn.ParseClass(string(h.Lesson.Class)); err != nil {
+	if err := check(h.Lesson); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	at := int64(len(line)) + 1

@@ -42,18 +42,19 @@ func TestHostileFiles(t *testing.T) {
 		"", "no line", string(content[:20]), "{}\n" + text, "[1]\n" + text, "null\n",
 		strings.Replace(string(content), `"spam"`, `"none"`, 1),
 		strings.Repeat(" ", 70_000) + string(content),
+		strings.Replace(string(content), "user1", `\u001b[2J`, 1),
 	} {
-		must(os.WriteFile(at(base+string("56789abc"[i])), []byte(damage), 0o600))
+		must(os.WriteFile(at(base+string("56789abcd"[i])), []byte(damage), 0o600))
 	}
-	must(os.WriteFile(at(base+"d"), []byte(strings.Replace(string(content), `"version":1`, `"version":2`, 1)), 0o600))
+	must(os.WriteFile(at(base+"e"), []byte(strings.Replace(string(content), `"version":1`, `"version":2`, 1)), 0o600))
 	good := put(t, q, lesson(1), text)
 
 	entries := list(t, q)
-	if len(entries) != 14 || entries[13].ID != good || entries[13].Err != nil {
+	if len(entries) != 15 || entries[14].ID != good || entries[14].Err != nil {
 		t.Fatalf("%d entries: %+v", len(entries), entries)
 	}
-	for _, e := range entries[:13] {
-		newer := e.ID == base+"d" // of which a newer program makes sense
+	for _, e := range entries[:14] {
+		newer := e.ID == base+"e" // of which a newer program makes sense
 		if e.Err == nil || errors.Is(e.Err, queue.ErrDamaged) == newer {
 			t.Errorf("%s: %v", e.ID, e.Err)
 		}
@@ -68,6 +69,27 @@ func TestHostileFiles(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(secret); err != nil {
+		t.Error(err)
+	}
+}
+
+// A message that is too big is not read, however it came to be so.
+func TestTooBig(t *testing.T) {
+	q := open(t, fsx.OS{})
+	id := put(t, q, lesson(0), text)
+	q.MaxSize = int64(len(text))
+	_, _, closer, err := q.Message(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closer.Close()
+	if err := os.Truncate(filepath.Join(q.Dir(), id), 1<<40); err != nil { // sparse
+		t.Fatal(err)
+	}
+	if e := list(t, q)[0]; !errors.Is(e.Err, queue.ErrTooBig) || e.Lesson.User != "user1" {
+		t.Errorf("%+v", e)
+	}
+	if _, _, _, err := q.Message(id); !errors.Is(err, queue.ErrTooBig) {
 		t.Error(err)
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"dovetail/internal/fsx"
 	"dovetail/internal/message"
@@ -30,7 +32,7 @@ type header struct {
 // could not be synced, and from which the lesson could not be removed either: the
 // lesson is there, whole, while the error says that it may not be.
 func (q *Queue) Put(ctx context.Context, lesson learn.Lesson, r io.Reader) (id string, err error) {
-	if _, err := learn.ParseClass(string(lesson.Class)); err != nil {
+	if err := check(lesson); err != nil {
 		return "", fmt.Errorf("queueing a lesson: %w", err)
 	}
 	if year := lesson.At.UTC().Year(); year < 1970 || year > 9999 {
@@ -41,6 +43,22 @@ func (q *Queue) Put(ctx context.Context, lesson learn.Lesson, r io.Reader) (id s
 		return "", fmt.Errorf("queueing a lesson: %w", err)
 	}
 	return id, nil
+}
+
+// maxName bounds the name of a user in bytes.
+const maxName = 1024
+
+// check refuses what is no lesson, and names that would do harm on a terminal.
+func check(l learn.Lesson) error {
+	if _, err := learn.ParseClass(string(l.Class)); err != nil {
+		return err
+	}
+	for _, name := range []string{l.User, string(l.Origin)} {
+		if len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
+			return fmt.Errorf("%.40q is the name of nobody and nothing", name)
+		}
+	}
+	return nil
 }
 
 func (q *Queue) put(ctx context.Context, id string, h header, r io.Reader) (err error) {

@@ -28,11 +28,16 @@
 //
 // # Limits
 //
-// Nothing bounds the number of lessons, or what one user fills the disk with, but
-// the disk's quota.
+// Nothing here bounds what one user fills the disk with: who may write into the directory
+// may give files any name and remove none of others, so that what the reader takes away, or
+// what Put would refuse, changes nothing for who means ill. Quotas of the file system do, or
+// one of its own. In mode 0700 nobody writes but its owner: then the sockets of
+// dovetail-learnd are the only way in, and it takes no more of a uid that has too much
+// there already (package teach, which also bounds what one user takes of its memory and time).
 package queue
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,6 +63,8 @@ const (
 // Queue is a queue in a directory. It is safe for concurrent use by several
 // processes.
 type Queue struct {
+	MaxSize int64 // bytes of a message that is read; 0: no bound. Set before the first use.
+
 	dir  string
 	fsys fsx.FS
 }
@@ -125,8 +132,8 @@ func (q *Queue) Clean(now time.Time) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("reading the learn queue: %w", err)
 	}
-	n := 0
-	var errs []error
+	n, failed := 0, 0
+	var first error
 	for _, entry := range entries {
 		name := entry.Name()
 		if !isTmp(name) {
@@ -139,8 +146,12 @@ func (q *Queue) Clean(now time.Time) (int, error) {
 			}
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("removing what a crash left in the learn queue: %w", err))
+			first = cmp.Or(first, err)
+			failed++
 		}
 	}
-	return n, errors.Join(errs...)
+	if failed > 0 {
+		return n, fmt.Errorf("removing what a crash left in the learn queue: %w (%d of such)", first, failed)
+	}
+	return n, nil
 }

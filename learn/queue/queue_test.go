@@ -187,8 +187,9 @@ func TestPutRefuses(t *testing.T) {
 	q := open(t, fsx.OS{})
 	none, timeless, longGone := lesson(0), lesson(0), lesson(0)
 	none.Class, timeless.At, longGone.At = learn.None, time.Time{}, time.Unix(-1, 0)
-	huge := lesson(0)
+	huge, bell, long := lesson(0), lesson(0), lesson(0)
 	huge.To = strings.Repeat("x", 70_000)
+	bell.User, long.User = "user\a", strings.Repeat("x", 1025)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	for name, c := range map[string]struct {
@@ -198,6 +199,8 @@ func TestPutRefuses(t *testing.T) {
 	}{
 		"no class":           {context.Background(), none, strings.NewReader(text)},
 		"no time":            {context.Background(), timeless, strings.NewReader(text)},
+		"control characters": {context.Background(), bell, strings.NewReader(text)},
+		"a long name":        {context.Background(), long, strings.NewReader(text)},
 		"before 1970":        {context.Background(), longGone, strings.NewReader(text)},
 		"too much about it":  {context.Background(), huge, strings.NewReader(text)},
 		"context at its end": {ended, lesson(0), strings.NewReader(text)},

@@ -1,53 +1,80 @@
 package teach
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"time"
 
-	"dovetail/internal/mailerr"
 	"dovetail/learn"
 	"dovetail/learn/queue"
 )
 
-const (
-	unreadAfter = 10 * time.Second // a lesson that could not be looked at is tried again
-	accountFor  = time.Minute      // what the user database said is believed
-	lookupLimit = 2 * time.Second  // of one look-up
-	mostFaults  = 1                // look-ups that may fail at one look at the queue
-)
+// unreadAfter is when a lesson that could not be looked at is tried again.
+const unreadAfter = 10 * time.Second
 
 // read takes in what is new in the queue, and forgets what others have taken off it.
 func (t *Teacher) read(ctx context.Context) {
 	ids, err := t.Queue.IDs()
 	if err != nil {
-		if t.queueErr != err.Error() { // not every second
-			t.Log.Problem(err)
-		}
-		t.queueErr = err.Error()
+		t.tell(err)
 		return
 	}
-	t.queueErr = ""
 	t.compare(ids)
+	t.eachGiver(func(g *giver) { g.looked = 0 })
+	t.waited = 0
 	now := t.Now()
-	faults := 0
+	var first error
+	waiting := 0
 	for _, id := range ids {
-		if again, ok := t.unread[id]; t.lessons[id] != nil || t.damaged[id] || ok && now.Before(again) {
+		if t.known(id, now) {
 			continue
 		}
-		if faults >= mostFaults || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			t.unread[id] = now
 			continue
 		}
+		t.unhold(id)
 		delete(t.unread, id)
 		err := t.readOne(ctx, id)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Log.Problem(fmt.Errorf("lesson %s waits: %w", id, err))
+		switch {
+		case err == nil, errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, errLater):
+			t.unread[id] = now
+		default:
 			t.unread[id] = now.Add(unreadAfter)
-			faults++
+			first = cmp.Or(first, fmt.Errorf("lesson %s waits: %w", id, err))
+			waiting++
 		}
+	}
+	if waiting > 1 {
+		first = fmt.Errorf("%w (and %d other lessons wait)", first, waiting-1)
+	}
+	t.tell(first)
+}
+
+// known tells whether there is nothing to find out about a lesson now.
+func (t *Teacher) known(id string, now time.Time) bool {
+	if t.lessons[id] != nil {
+		return true
+	}
+	if _, ok := t.damaged[id]; ok {
+		return true
+	}
+	s, held := t.held[id]
+	return held && !t.room(s) || now.Before(t.unread[id])
+}
+
+// tell tells of a problem with the queue, but not the same again and again.
+func (t *Teacher) tell(err error) {
+	switch {
+	case err == nil && len(t.unread) == 0:
+		t.problem = ""
+	case err != nil && t.problem != err.Error():
+		t.problem = err.Error()
+		t.Log.Problem(err)
 	}
 }
 
@@ -67,8 +94,14 @@ func (t *Teacher) compare(ids []string) {
 			delete(t.unread, id)
 		}
 	}
-	for id := range t.damaged {
+	for id := range t.held {
 		if !there[id] {
+			t.unhold(id)
+		}
+	}
+	for id, s := range t.damaged {
+		if !there[id] {
+			s.take(-1)
 			delete(t.damaged, id)
 		}
 	}
@@ -80,31 +113,54 @@ func (t *Teacher) readOne(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if entry.Err != nil {
-		t.damaged[id] = true
-		t.Log.Problem(fmt.Errorf("lesson %s stays in the queue until it is dropped: %w", id, entry.Err))
+	s := t.shareOf(entry)
+	if !t.room(s) {
+		t.hold(id, s)
 		return nil
 	}
-	l := &lesson{Lesson: entry.Lesson, id: id, size: entry.Size}
+	if s.giver != nil {
+		s.giver.looked += s.cost
+	}
+	l := &lesson{Lesson: entry.Lesson, id: id, size: entry.Size, share: s}
 	if now := t.Now(); l.At.After(now) {
 		l.At = now
+	}
+	switch {
+	case errors.Is(entry.Err, queue.ErrDamaged):
+		t.damaged[id] = s
+		s.take(1)
+		t.Log.Problem(fmt.Errorf("lesson %s stays in the queue until it is dropped: %w", id, entry.Err))
+		return nil
+	case errors.Is(entry.Err, queue.ErrTooBig):
+		t.discard(l, learn.Refused, entry.Err.Error())
+		return nil
+	case entry.Err != nil:
+		return entry.Err
+	}
+	return t.receive(ctx, l, entry)
+}
+
+// receive takes in a lesson that can be read.
+func (t *Teacher) receive(ctx context.Context, l *lesson, entry queue.Entry) error {
+	var reason string
+	var err error
+	late := t.Now().Sub(l.At) > t.MaxAge
+	if !late {
+		if reason, err = t.mayTeach(ctx, l, entry); err != nil {
+			return err
+		}
 	}
 	if err := t.identify(l); err != nil {
 		return err
 	}
-	if t.Now().Sub(l.At) > t.MaxAge {
+	switch {
+	case late:
 		t.discard(l, Lost, "it could not be taught in time")
-		return nil
-	}
-	reason, err := t.mayTeach(ctx, l, entry)
-	if err != nil {
-		return err
-	}
-	if reason != "" {
+	case reason != "":
 		t.discard(l, Denied, reason)
-		return nil
+	default:
+		t.admit(l)
 	}
-	t.admit(l)
 	return nil
 }
 
@@ -120,67 +176,6 @@ func (t *Teacher) identify(l *lesson) error {
 	return err
 }
 
-// account is what the user database said.
-type account struct {
-	name  string
-	uid   uint32
-	err   error // permanent: there is no such user
-	until time.Time
-}
-
-// mayTeach gives the lesson its user's canonical name, and the reason why its
-// owner may not speak for that user, if so.
-func (t *Teacher) mayTeach(ctx context.Context, l *lesson, entry queue.Entry) (reason string, err error) {
-	owner := entry.Owner
-	if t.trusts(owner) && l.By != nil {
-		owner = *l.By
-	}
-	trusted := t.trusts(owner)
-	if l.User == "" || t.User == nil {
-		if !trusted {
-			return fmt.Sprintf("uid %d may not speak for all users", owner), nil
-		}
-		return "", nil
-	}
-	a, err := t.account(ctx, l.User)
-	switch {
-	case err != nil:
-		return "", err
-	case a.err == nil && (trusted || a.uid == owner):
-		l.User = a.name
-		return "", nil
-	case trusted: // the back ends may know who that is
-		return "", nil
-	case a.err != nil:
-		return fmt.Sprintf("uid %d gave it: %v", owner, a.err), nil
-	}
-	return fmt.Sprintf("uid %d gave it, and the user's uid is %d", owner, a.uid), nil
-}
-
-// trusts tells whether a uid may speak for all users.
-func (t *Teacher) trusts(uid uint32) bool { return uid == 0 || uid == t.UID }
-
-func (t *Teacher) account(ctx context.Context, user string) (account, error) {
-	now := t.Now()
-	if a, ok := t.users[user]; ok && now.Before(a.until) {
-		return a, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
-	defer cancel()
-	a := account{until: now.Add(accountFor)}
-	a.name, a.uid, a.err = t.User(ctx, user)
-	if a.err != nil && !mailerr.IsPermanent(a.err) {
-		return account{}, fmt.Errorf("asking who %q is: %w", user, a.err)
-	}
-	for name, old := range t.users { // those that nobody asks for any more
-		if now.After(old.until) {
-			delete(t.users, name)
-		}
-	}
-	t.users[user] = a
-	return a, nil
-}
-
 // admit lets a lesson wait for the back ends, unless a later one does.
 func (t *Teacher) admit(l *lesson) {
 	if other := t.last[l.subject()]; other != nil {
@@ -190,7 +185,8 @@ func (t *Teacher) admit(l *lesson) {
 		}
 		t.supersede(other, l)
 	}
-	t.lessons[l.id], t.last[l.subject()] = l, l
+	t.keep(l)
+	t.last[l.subject()] = l
 	for _, lane := range t.lanes {
 		j := &job{lesson: l, lane: lane}
 		l.jobs = append(l.jobs, j)
@@ -219,8 +215,13 @@ func (l *lesson) stop() {
 // discard takes a lesson off the queue that no back end is to hear of.
 func (t *Teacher) discard(l *lesson, outcome learn.Outcome, reason string) {
 	t.event(l, "", outcome, reason, 0)
-	t.lessons[l.id] = l
+	t.keep(l)
 	t.done(l)
+}
+
+func (t *Teacher) keep(l *lesson) {
+	t.lessons[l.id] = l
+	l.share.take(1)
 }
 
 // drop forgets a lesson that is in the queue no more.
@@ -230,7 +231,10 @@ func (t *Teacher) drop(l *lesson) {
 }
 
 func (t *Teacher) forget(l *lesson) {
-	delete(t.lessons, l.id)
+	if t.lessons[l.id] == l {
+		delete(t.lessons, l.id)
+		l.share.take(-1)
+	}
 	if t.last[l.subject()] == l {
 		delete(t.last, l.subject())
 	}
@@ -261,7 +265,9 @@ func (t *Teacher) leave() {
 		return
 	}
 	for _, id := range t.leaving {
-		delete(t.lessons, id)
+		if l := t.lessons[id]; l != nil {
+			t.forget(l)
+		}
 	}
 	t.leaving = nil
 }

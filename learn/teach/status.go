@@ -10,7 +10,7 @@ import (
 type Status struct {
 	At       time.Time       `json:"at"`
 	Queue    int             `json:"queue"`            // lessons in it
-	Unread   int             `json:"unread,omitempty"` // of these: could not be looked at yet
+	Unread   int             `json:"unread,omitempty"` // of these: could not be looked at yet, or not while their giver has so many others
 	Damaged  int             `json:"damaged,omitempty"`
 	Oldest   *time.Time      `json:"oldest,omitempty"` // the time of the oldest lesson that waits
 	Backends []BackendStatus `json:"backends"`
@@ -33,7 +33,7 @@ func (t *Teacher) Status() Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := Status{
-		At: t.Now(), Queue: len(t.lessons) + len(t.unread) + len(t.damaged), Unread: len(t.unread), Damaged: len(t.damaged),
+		At: t.Now(), Queue: t.left(), Unread: len(t.unread) + len(t.held), Damaged: len(t.damaged),
 		Backends: []BackendStatus{},
 	}
 	for _, l := range t.lessons {

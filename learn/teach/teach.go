@@ -29,6 +29,13 @@
 //
 // A lesson's file belongs to who gave it. Root and the own uid may speak for all
 // users, others only for the user who has that uid: else the outcome is "denied".
+//
+// # Who gives too much
+//
+// Of a uid that may not speak for all, lessons of Options.Ahead bytes are taken in at a
+// time; the others stay in the queue until there is room, so that nobody fills the memory,
+// or keeps the lessons of others waiting behind many own ones. Nothing is lost by that.
+// Who puts lessons into the queue on behalf of others asks Teacher.Admits before.
 package teach
 
 import (
@@ -88,6 +95,8 @@ type Options struct {
 	Batch    int           // most messages of a call; default 50
 	Bytes    int64         // most bytes of a call, if it has more than one message; default 8M
 	MaxAge   time.Duration // of a lesson; default 7 days
+	Ahead    int64         // bytes of lessons of one uid that are taken in; default 64M
+	Waiting  int64         // bytes of lessons of one uid from which on Admits says no; default 1G
 	Grace    time.Duration // for calls under way at the end; default 5s
 	Retry    Retry         // default 1s to 1min, without Rand
 }
@@ -98,6 +107,8 @@ func (o *Options) fillIn() {
 	def(&o.Batch, 50)
 	def(&o.Bytes, 8<<20)
 	def(&o.MaxAge, 7*24*time.Hour)
+	def(&o.Ahead, 64<<20)
+	def(&o.Waiting, 1<<30)
 	def(&o.Grace, 5*time.Second)
 	def(&o.Retry.Min, time.Second)
 	def(&o.Retry.Max, time.Minute)

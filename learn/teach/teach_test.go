@@ -308,6 +308,7 @@ func TestOwner(t *testing.T) {
 			defer cancel()
 			go s.Run(ctx)
 			pass(3 * time.Second)
+			s.log.got = slices.DeleteFunc(s.log.got, func(e string) bool { return strings.HasPrefix(e, "problem: ") })
 			if n := len(s.log.got); n == 0 || s.log.got[n-1] != tt.want || s.queue.left() != 1 {
 				t.Errorf("%v: events %q, %d left", tt, s.log.got, s.queue.left())
 			}
@@ -377,7 +378,7 @@ func TestDropped(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		bad := s.queue.put(learn.Lesson{}, "")
-		s.queue.entries[0] = queue.Entry{ID: bad, Err: errors.New("half a file")}
+		s.queue.entries[0] = queue.Entry{ID: bad, Err: fmt.Errorf("%w: half a file", queue.ErrDamaged)}
 		s.put("u spam x", "v spam x")
 		go s.Run(ctx)
 		pass(time.Minute)

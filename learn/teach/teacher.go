@@ -15,16 +15,19 @@ type Teacher struct {
 	Options
 	wake    chan struct{}
 	answers chan answer
+	givers  sync.Map // *giver by uid
 
-	mu       sync.Mutex // guards what follows, for Status
-	lanes    []*lane
-	lessons  map[string]*lesson   // by id; those that leave the queue have no jobs left
-	last     map[subject]*lesson  // the one that counts
-	unread   map[string]time.Time // lessons that could not be looked at, and when they are again
-	damaged  map[string]bool
-	leaving  []string // ids to be removed from the queue
-	users    map[string]account
-	queueErr string
+	mu      sync.Mutex // guards what follows, for Status
+	lanes   []*lane
+	lessons map[string]*lesson   // by id; those that leave the queue have no jobs left
+	last    map[subject]*lesson  // the one that counts
+	unread  map[string]time.Time // lessons that could not be looked at, and when they are again
+	held    map[string]share     // lessons for which there is no room
+	damaged map[string]share
+	leaving []string // ids to be removed from the queue
+	users   map[string]account
+	waited  time.Duration // for look-ups that failed, at this look at the queue
+	problem string        // the last one, which is not told every second
 }
 
 // subject is what a lesson is about.
@@ -40,6 +43,7 @@ type lesson struct {
 	hash         learn.Hash
 	messageID    string
 	size         int64
+	share        share
 	jobs         []*job
 }
 
@@ -66,7 +70,7 @@ func New(o Options) *Teacher {
 	t := &Teacher{
 		Options: o, wake: make(chan struct{}, 1), answers: make(chan answer),
 		lessons: map[string]*lesson{}, last: map[subject]*lesson{}, unread: map[string]time.Time{},
-		damaged: map[string]bool{}, users: map[string]account{},
+		held: map[string]share{}, damaged: map[string]share{}, users: map[string]account{},
 	}
 	for _, p := range o.Pupils {
 		t.lanes = append(t.lanes, &lane{
@@ -93,7 +97,12 @@ func (t *Teacher) Drain(ctx context.Context) int {
 	t.run(ctx, true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.lessons) + len(t.unread) + len(t.damaged)
+	return t.left()
+}
+
+// left counts the lessons in the queue.
+func (t *Teacher) left() int {
+	return len(t.lessons) + len(t.unread) + len(t.held) + len(t.damaged)
 }
 
 func (t *Teacher) run(ctx context.Context, once bool) {
@@ -101,16 +110,19 @@ func (t *Teacher) run(ctx context.Context, once bool) {
 	defer cancel()
 	tick := time.NewTicker(t.Interval)
 	defer tick.Stop()
-	running := t.look(ctx, work)
-	for ctx.Err() == nil && (running > 0 || !once) {
+	running, more := t.look(ctx, work)
+	for ctx.Err() == nil && (running > 0 || more || !once) {
+		if more {
+			t.Wake()
+		}
 		select {
 		case <-ctx.Done():
 		case a := <-t.answers:
-			running = t.took(work, a)
+			running, more = t.took(work, a)
 		case <-tick.C:
-			running = t.look(ctx, work)
+			running, more = t.look(ctx, work)
 		case <-t.wake:
-			running = t.look(ctx, work)
+			running, more = t.look(ctx, work)
 		}
 	}
 	t.end(running, cancel)
@@ -126,22 +138,22 @@ func (t *Teacher) end(running int, cancel func()) {
 }
 
 // look reads what is new in the queue and sends what can be sent. It tells how many
-// calls are under way.
-func (t *Teacher) look(ctx, work context.Context) int {
+// calls are under way, and whether there is more to read at once.
+func (t *Teacher) look(ctx, work context.Context) (running int, more bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.read(ctx)
 	t.expire()
 	t.leave()
-	return t.send(work)
+	return t.send(work), t.more()
 }
 
 // took takes an answer and sends what can be sent now.
-func (t *Teacher) took(work context.Context, a answer) int {
+func (t *Teacher) took(work context.Context, a answer) (running int, more bool) {
 	t.settle(a)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.send(work)
+	return t.send(work), t.more()
 }
 
 // send starts calls, and tells how many are under way.

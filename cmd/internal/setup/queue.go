@@ -26,6 +26,7 @@ func Queue(c *config.Config) (*queue.Queue, error) {
 	if err == nil {
 		var q *queue.Queue
 		if q, err = queue.Open(dir, fsx.OS{}); err == nil {
+			q.MaxSize = c.Learn.MaxSize
 			return q, nil
 		}
 	}
