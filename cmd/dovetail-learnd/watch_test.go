@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ func (p *people) List(context.Context, string) iter.Seq2[string, error] {
 // being looked at, and is looked at again when it hangs no more.
 func TestHangingMail(t *testing.T) {
 	release := make(chan bool)
+	var annas atomic.Int32
 	var seen []string
 	log := &bytes.Buffer{}
 	users := &people{names: []string{"anna", "bert"}}
@@ -55,6 +57,7 @@ func TestHangingMail(t *testing.T) {
 		watcher: &watch.Watcher{}, users: users, resolver: &userdb.Resolver{Users: users},
 		stores: func(u *userdb.User, _ string) (*maildir.Store, error) {
 			if u.Name == "anna" {
+				annas.Add(1)
 				<-release
 				return nil, errors.New("anna hangs no more")
 			}
@@ -66,8 +69,8 @@ func TestHangingMail(t *testing.T) {
 	}
 	r.round(t.Context())
 	r.round(t.Context())
-	if got := log.String(); !slices.Equal(seen, []string{"bert", "bert"}) || strings.Count(got, "has not ended yet") != 1 {
-		t.Errorf("looked at %q\n%s", seen, got)
+	if got := log.String(); !slices.Equal(seen, []string{"bert", "bert"}) || strings.Count(got, "has not ended yet") != 1 || annas.Load() != 1 {
+		t.Errorf("looked at %q, and %d times at the mail that hangs\n%s", seen, annas.Load(), got)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	r.patience = time.Hour
