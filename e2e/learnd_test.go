@@ -30,13 +30,11 @@ import (
 
 // school is a dovetail-learnd with a queue and a controller of rspamd.
 type school struct {
-	t       *testing.T
-	dir     string
-	queue   *queue.Queue
-	rspamd  *pupil
-	learnd  *exec.Cmd
-	log     bytes.Buffer
-	logLock sync.Mutex
+	t      *testing.T
+	dir    string
+	queue  *queue.Queue
+	rspamd *pupil
+	learnd *peer.Process
 }
 
 // pupil is an rspamd that knows what it has learned, as rspamd does.
@@ -113,11 +111,6 @@ func newSchool(t *testing.T, learnMore string) *school {
 		t.Fatal(err)
 	}
 	s.configure(s.rspamd.URL, learnMore)
-	t.Cleanup(func() {
-		if s.learnd != nil {
-			s.kill()
-		}
-	})
 	return s
 }
 
@@ -149,45 +142,27 @@ exec = { spam = ["%[1]s/note", "spam"], ham = ["%[1]s/note", "ham"] }
 
 func (s *school) config() string { return filepath.Join(s.dir, "dovetail.toml") }
 
-func (s *school) Write(b []byte) (int, error) {
-	s.logLock.Lock()
-	defer s.logLock.Unlock()
-	return s.log.Write(b)
-}
-
-func (s *school) output() string {
-	s.logLock.Lock()
-	defer s.logLock.Unlock()
-	return s.log.String()
-}
-
 func (s *school) start() {
 	s.t.Helper()
-	s.learnd = exec.Command(binary("dovetail-learnd"), "-c", s.config())
-	s.learnd.Stderr = s
-	if err := s.learnd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.learnd = peer.StartProcess(s.t, filepath.Join(s.dir, "learnd.log"), binary("dovetail-learnd"), "-c", s.config())
 }
 
+// kill ends learnd as a crash would.
 func (s *school) kill() {
 	s.t.Helper()
-	err := s.learnd.Process.Kill()
-	_ = s.learnd.Wait() // it was killed
-	s.learnd = nil
-	if err != nil {
-		s.t.Fatalf("it has ended by itself: %v\n%s", err, s.output())
+	if !s.learnd.Running() {
+		s.t.Fatalf("it has ended by itself\n%s", s.learnd.Output(s.t))
 	}
+	s.learnd.Kill()
 }
 
 // stop ends learnd by SIGTERM, which must be a success.
 func (s *school) stop() {
 	s.t.Helper()
-	err := s.learnd.Process.Signal(syscall.SIGTERM)
-	if err = errors.Join(err, s.learnd.Wait()); err != nil {
-		s.t.Errorf("after SIGTERM: %v\n%s", err, s.output())
+	s.learnd.Signal(s.t, syscall.SIGTERM)
+	if status := s.learnd.Ended(s.t, patience); status != 0 {
+		s.t.Errorf("status %d after SIGTERM\n%s", status, s.learnd.Output(s.t))
 	}
-	s.learnd = nil
 }
 
 // wait waits until something is so.
@@ -195,7 +170,7 @@ func (s *school) wait(what string, is func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			s.t.Fatalf("%s: not within %s\n%s", what, patience, s.output())
+			s.t.Fatalf("%s: not within %s\n%s", what, patience, s.learnd.Output(s.t))
 		}
 	}
 }
@@ -289,15 +264,16 @@ func (g *givers) lesson(user, message int, class learn.Class, program bool) {
 	subject := fmt.Sprintf("user%d-%d", user, message)
 	text := fmt.Sprintf("From: a@example.net\nSubject: %s\nMessage-ID: <%s@example.net>\n\nWords of message %d, all of them for user %d.\n", subject, subject, message, user)
 	var err error
+	var said []byte
 	if program {
 		cmd := exec.Command(binary("learn-"+string(class)), "-c", g.s.config(), fmt.Sprintf("user%d", user))
-		cmd.Stdin, cmd.Stderr = strings.NewReader(text), g.s
-		err = cmd.Run()
+		cmd.Stdin = strings.NewReader(text)
+		said, err = cmd.CombinedOutput()
 	} else {
 		_, err = g.s.queue.Put(context.Background(), learn.Lesson{User: fmt.Sprintf("user%d", user), Class: class, At: time.Now(), Origin: learn.Event}, strings.NewReader(text))
 	}
 	if err != nil {
-		g.s.t.Errorf("giving a lesson: %v", err)
+		g.s.t.Errorf("giving a lesson: %v: %s", err, said)
 		return
 	}
 	g.mu.Lock()
@@ -419,7 +395,7 @@ func testBad(t *testing.T, url string) {
 		g.lesson(n%2, n, learn.Spam, true)
 	}
 	s.wait("the others learn", func() bool {
-		log := s.output()
+		log := s.learnd.Output(t)
 		return strings.Count(log, "backend=builtin outcome=learned") == 5 && strings.Count(log, "backend=bogofilter outcome=learned") == 5 &&
 			strings.Count(log, "backend=exec outcome=learned") == 5
 	})

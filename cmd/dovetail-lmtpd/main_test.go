@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"dovetail/internal/peer"
 )
 
 func TestMain(m *testing.M) {
@@ -31,6 +33,8 @@ type site struct {
 	t      *testing.T
 	dir    string
 	socket string
+
+	started int // processes
 }
 
 func newSite(t *testing.T, more string) *site {
@@ -85,75 +89,45 @@ sendmail = ""
 
 // server is a dovetail-lmtpd that runs.
 type server struct {
-	*exec.Cmd
-	t   *testing.T
-	mu  sync.Mutex
-	log bytes.Buffer
-}
-
-func (p *server) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.Write(b)
-}
-
-func (p *server) output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
+	*peer.Process
+	t *testing.T
 }
 
 // start starts the program; prepare may change the command before.
 func (s *site) start(prepare func(*exec.Cmd), args ...string) *server {
 	s.t.Helper()
-	p := &server{t: s.t, Cmd: exec.Command(name, append([]string{"-c", filepath.Join(s.dir, "dovetail.toml")}, args...)...)}
-	p.Stderr = p
+	cmd := exec.Command(name, append([]string{"-c", filepath.Join(s.dir, "dovetail.toml")}, args...)...)
 	if prepare != nil {
-		prepare(p.Cmd)
+		prepare(cmd)
 	}
-	if err := p.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() {
-		if p.ProcessState == nil {
-			p.Process.Kill()
-			p.Wait()
-		}
-	})
-	return p
+	s.started++
+	return &server{peer.StartCommand(s.t, filepath.Join(s.dir, fmt.Sprint("log", s.started)), cmd), s.t}
 }
+
+func (p *server) output() string { p.t.Helper(); return p.Output(p.t) }
 
 // logs waits until the log holds text so many times.
 func (p *server) logs(text string, times int) {
 	p.t.Helper()
-	for end := time.Now().Add(patience); strings.Count(p.output(), text) < times; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatalf("the log does not hold %q %d times:\n%s", text, times, p.output())
-		}
-	}
+	p.Says(p.t, text, times, patience)
 }
 
-func (p *server) signal(sig os.Signal) {
-	p.t.Helper()
-	if err := p.Process.Signal(sig); err != nil {
-		p.t.Fatal(err)
-	}
-}
+func (p *server) signal(sig os.Signal) { p.t.Helper(); p.Signal(p.t, sig) }
+
+// ends waits for the program's end, which must be a success.
+func (p *server) ends() { p.t.Helper(); p.fails(0, "") }
 
 // stop ends the server by SIGTERM, which must be a success.
 func (p *server) stop() {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
-	if err := p.Wait(); err != nil {
-		p.t.Errorf("after SIGTERM: %v\n%s", err, p.output())
-	}
+	p.ends()
 }
 
 // fails waits for the program's end with a status and an error text.
 func (p *server) fails(status int, text string) {
 	p.t.Helper()
-	p.Wait()
-	if got := p.ProcessState.ExitCode(); got != status || !strings.Contains(p.output(), text) {
+	if got := p.Ended(p.t, patience); got != status || !strings.Contains(p.output(), text) {
 		p.t.Errorf("status %d, want %d and %q:\n%s", got, status, text, p.output())
 	}
 }
@@ -247,9 +221,7 @@ func TestServe(t *testing.T) {
 	c.say("body", ".")
 	c.expect("250 2.0.0")
 	c.expect("421 4.3.2")
-	if err := p.Wait(); err != nil {
-		t.Errorf("after SIGTERM: %v", err)
-	}
+	p.ends()
 	if n := s.mail("bob"); n != 3 {
 		t.Errorf("%d messages, want 3", n)
 	}
@@ -353,9 +325,7 @@ func TestInetd(t *testing.T) {
 	t.Run("pipes", func(t *testing.T) {
 		var out bytes.Buffer
 		p := s.start(func(cmd *exec.Cmd) { cmd.Stdin, cmd.Stdout = strings.NewReader(session), &out }, "--inetd")
-		if err := p.Wait(); err != nil {
-			t.Error(err)
-		}
+		p.ends()
 		if got := out.String(); !strings.HasSuffix(got, " Saved\r\n221 2.0.0 Bye\r\n") {
 			t.Errorf("output %q", got)
 		}
@@ -385,9 +355,7 @@ func TestInetd(t *testing.T) {
 		if !strings.HasSuffix(string(out), "221 2.0.0 Bye\r\n") {
 			t.Errorf("output %q", out)
 		}
-		if err := p.Wait(); err != nil {
-			t.Error(err)
-		}
+		p.ends()
 	})
 	// SIGTERM ends a session that waits.
 	t.Run("stop", func(t *testing.T) {
@@ -470,9 +438,7 @@ func TestSystemd(t *testing.T) {
 	hears("READY=1")
 	p.signal(syscall.SIGTERM)
 	hears("STOPPING=1")
-	if err := p.Wait(); err != nil {
-		t.Errorf("after SIGTERM: %v", err)
-	}
+	p.ends()
 	if _, err := os.Lstat(l.Addr().String()); err != nil {
 		t.Errorf("systemd's socket: %v", err)
 	}

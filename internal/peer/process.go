@@ -33,6 +33,13 @@ func StartProcess(t T, output, program string, args ...string) *Process {
 	return startProcess(t, output, how{quit: syscall.SIGTERM}, program, args...)
 }
 
+// StartCommand does the same with a command that was prepared: its standard output,
+// standard error and environment are as they are, where they are set.
+func StartCommand(t T, output string, cmd *exec.Cmd) *Process {
+	t.Helper()
+	return startCommand(t, output, how{quit: syscall.SIGTERM}, cmd)
+}
+
 // how says how a server is started and stopped.
 type how struct {
 	attr *syscall.SysProcAttr
@@ -41,16 +48,28 @@ type how struct {
 
 func startProcess(t T, output string, h how, program string, args ...string) *Process {
 	t.Helper()
+	return startCommand(t, output, h, exec.Command(program, args...))
+}
+
+func startCommand(t T, output string, h how, cmd *exec.Cmd) *Process {
+	t.Helper()
 	out, err := os.OpenFile(output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	p := &Process{cmd: exec.Command(program, args...), output: out, done: make(chan struct{}), quit: h.quit}
-	p.cmd.SysProcAttr = h.attr
-	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.Env = append(os.Environ(), "LC_ALL=C")
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("starting %s: %v", program, err)
+	p := &Process{cmd: cmd, output: out, done: make(chan struct{}), quit: h.quit}
+	cmd.SysProcAttr = h.attr
+	if cmd.Stdout == nil {
+		cmd.Stdout = out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = out
+	}
+	if cmd.Env == nil {
+		cmd.Env = append(os.Environ(), "LC_ALL=C")
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("starting %s: %v", cmd.Path, err)
 	}
 	go func() {
 		p.err = p.cmd.Wait()
