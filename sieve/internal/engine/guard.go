@@ -70,22 +70,21 @@ func (call *Call) guard() guard {
 // namesOfValues gives the arguments before the keys as one text, where they are
 // constant strings.
 func (call *Call) namesOfValues() (names string, known bool) {
-	for i, a := range call.args[:len(call.args)-1] {
+	var few [8]string
+	list := few[:0]
+	for _, a := range call.args[:len(call.args)-1] {
 		if len(a.strs) == 0 {
 			return "", false
 		}
-		for j, s := range a.strs {
+		for _, s := range a.strs {
 			lit, known := s.Const()
 			if !known || strings.Contains(lit, separator) {
 				return "", false
 			}
-			if i+j == 0 {
-				names = lit // of most calls all there is
-			} else {
-				names += separator + lit
-			}
+			list = append(list, lit)
 		}
 	}
+	names = strings.Join(list, separator)
 	return names, names != ""
 }
 

@@ -27,17 +27,18 @@ type Regexp struct {
 	plain *plain // where the expression needs no automaton
 	re    *regexp.Regexp
 	size  int
+	cost  int
 }
 
 // Compile compiles an expression. The error tells what is wrong with it.
 func Compile(expr string, text Text) (*Regexp, error) {
-	t := &translator{src: expr}
+	t := &translator{src: expr, fold: text.Fold}
 	out, err := t.translate()
 	if err != nil {
 		return nil, err
 	}
 	if p := t.asPlain(text); p != nil {
-		return &Regexp{plain: p, size: t.size}, nil
+		return &Regexp{plain: p, size: t.size, cost: t.cost()}, nil
 	}
 	flags := "(?s)"
 	if text.Fold {
@@ -48,12 +49,16 @@ func Compile(expr string, text Text) (*Regexp, error) {
 		return nil, err
 	}
 	re.Longest() // the longest of the leftmost matches
-	return &Regexp{re: re, size: t.size}, nil
+	return &Regexp{re: re, size: t.size, cost: t.cost()}, nil
 }
 
 // Size is how many places the expression has, repetitions counted: the time of
 // matching grows with Size times the length of the value.
 func (x *Regexp) Size() int { return x.size }
+
+// Cost is how much the expression took to compile: Size, of which each takes some 65
+// bytes of memory, and what is in its brackets.
+func (x *Regexp) Cost() int { return x.cost }
 
 // Until is asked at each character of a value whether to end the match there.
 type Until func() (stop bool)

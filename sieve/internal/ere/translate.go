@@ -15,21 +15,27 @@ type translator struct {
 	at    int
 	depth int // of open parentheses
 
+	fold   bool
 	size   int // of the expression so far, as Regexp.Size
 	groups int // begun so far
+	items  int // in brackets so far
+	folded int // characters in ranges of those, each of which is looked up in its other case
 
 	plain          bool // nothing but text, dots and anchors so far
 	atStart, atEnd bool // anchors of a plain expression
 	texts          [][]byte
 }
 
-// Bounds of an expression, so that it does not take much memory: its size, what
-// is inside of each other, and the groups whose text is told.
+// Bounds of an expression, so that it does not take much memory and time: its size
+// and cost, what is inside of each other, and the groups whose text is told.
 const (
 	maxSize   = 50_000
 	maxDepth  = 250
 	maxGroups = 31
 )
+
+// lastFolded is the last character that has another case (Unicode 15).
+const lastFolded = 0x1e943
 
 var (
 	errTooLarge  = errors.New("the expression is too large")
@@ -56,6 +62,9 @@ func (p *translator) asPlain(text Text) *plain {
 	}
 	return &plain{texts: texts, atStart: p.atStart, atEnd: p.atEnd, text: text}
 }
+
+// cost is that of the expression so far, as Regexp.Cost.
+func (p *translator) cost() int { return p.size + p.items + p.folded/64 }
 
 func (p *translator) peek() byte {
 	if p.at == len(p.src) {
@@ -239,10 +248,11 @@ func (p *translator) escape() (string, error) {
 
 // bracket reads a bracket expression; a backslash in it is an ordinary character.
 func (p *translator) bracket() (string, error) {
-	out := "["
+	var out strings.Builder
+	out.WriteByte('[')
 	if p.peek() == '^' {
 		p.at++
-		out += "^"
+		out.WriteByte('^')
 	}
 	for first := true; ; first = false {
 		if p.at == len(p.src) {
@@ -250,7 +260,11 @@ func (p *translator) bracket() (string, error) {
 		}
 		if p.peek() == ']' && !first {
 			p.at++
-			return out + "]", nil
+			out.WriteByte(']')
+			return out.String(), nil
+		}
+		if p.items++; p.cost() > maxSize {
+			return "", errTooLarge
 		}
 		item, char, err := p.bracketItem()
 		if err != nil {
@@ -266,8 +280,11 @@ func (p *translator) bracket() (string, error) {
 				return "", errBadRange
 			}
 			item += "-" + quoteInBracket(to)
+			if p.fold {
+				p.folded += max(int(min(to, lastFolded)-char), 0)
+			}
 		}
-		out += item
+		out.WriteString(item)
 	}
 }
 

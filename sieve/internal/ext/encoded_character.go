@@ -23,46 +23,48 @@ func decodeCharacters(_ *engine.Compiler, s string) ([]engine.Part, error) {
 			b.WriteString(s)
 			return []engine.Part{{Literal: b.String()}}, nil
 		}
-		end := strings.IndexByte(s[i:], '}')
-		if end < 0 {
-			end = 1
-		}
-		text, ok, err := decodeEncoded(s[i+2 : max(i+2, i+end)])
+		text, n, err := decodeEncoded(s[i+2:])
 		if err != nil {
 			return nil, err
 		}
-		if !ok { // the next "${" may stand inside
+		if n == 0 { // the next "${" may stand inside
 			b.WriteString(s[:i+2])
-			s = s[i+2:]
-			continue
+		} else {
+			b.WriteString(s[:i])
+			b.WriteString(text)
 		}
-		b.WriteString(s[:i])
-		b.WriteString(text)
-		s = s[i+end+1:]
+		s = s[i+2+n:]
 	}
 }
 
-// decodeEncoded decodes what stands between the braces; ok tells whether it has the syntax.
-func decodeEncoded(s string) (text string, ok bool, err error) {
-	kind, codes, found := strings.Cut(s, ":")
-	words := strings.FieldsFunc(codes, func(r rune) bool { return strings.ContainsRune(" \t\r\n", r) })
-	kind = strings.ToLower(kind)
-	if !found || len(words) == 0 || kind != "hex" && kind != "unicode" {
-		return "", false, nil
+// decodeEncoded decodes what follows "${", and tells how much of s that is with its
+// "}": nothing where it has not the syntax. It looks no further than that, since s
+// may be long and have many more.
+func decodeEncoded(s string) (text string, n int, err error) {
+	kind, _, found := strings.Cut(s[:min(len(s), len("unicode:"))], ":")
+	hex := strings.EqualFold(kind, "hex")
+	if !found || !hex && !strings.EqualFold(kind, "unicode") {
+		return "", 0, nil
+	}
+	codes := s[len(kind)+1:]
+	end := len(codes) - len(strings.TrimLeft(codes, "0123456789abcdefABCDEF \t\r\n"))
+	words := strings.FieldsFunc(codes[:end], func(r rune) bool { return strings.ContainsRune(" \t\r\n", r) })
+	if end == len(codes) || codes[end] != '}' || len(words) == 0 {
+		return "", 0, nil
 	}
 	var b strings.Builder
 	var bad error
 	for _, w := range words {
 		bits := 32
-		if kind == "hex" {
+		if hex {
 			bits = 8
 		}
-		if bits == 8 && len(w) > 2 || strings.Trim(w, "0123456789abcdefABCDEF") != "" {
-			return "", false, nil
+		if hex && len(w) > 2 {
+			return "", 0, nil
 		}
 		n, err := strconv.ParseUint(w, 16, bits)
 		switch {
-		case kind == "hex" && err == nil:
+		case hex && err == nil:
 			b.WriteByte(byte(n))
 		case err == nil && n <= utf8.MaxRune && utf8.ValidRune(rune(n)):
 			b.WriteRune(rune(n))
@@ -70,5 +72,5 @@ func decodeEncoded(s string) (text string, ok bool, err error) {
 			bad = fmt.Errorf("invalid unicode character 0x%08x in encoded character substitution", n)
 		}
 	}
-	return b.String(), true, bad
+	return b.String(), len(kind) + 1 + end + 1, bad
 }

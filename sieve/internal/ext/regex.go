@@ -29,8 +29,7 @@ var _ = engine.Register(&engine.Extension{
 const longMatch = 1 << 25
 
 // maxRegexes bounds the expressions of a script and of those that it includes, or
-// those that are made in a run, together: by ere.Regexp.Size, of which each takes
-// some 65 bytes of memory.
+// those that are made in a run, together: by ere.Regexp.Cost.
 const maxRegexes = 1_000_000
 
 var regexes = engine.NewState(func() *int { return new(int) })
@@ -50,7 +49,7 @@ func compileRegex(h engine.Holder, u *engine.MatchUse, key string) (engine.KeyMa
 	if err != nil {
 		return nil, fmt.Errorf("invalid regular expression '%s' for regex match: %w", key, err)
 	}
-	*total += re.Size()
+	*total += re.Cost()
 	return func(r *engine.Run, value string) bool {
 		var until ere.Until
 		if work := re.Size() * len(value); work < longMatch {
