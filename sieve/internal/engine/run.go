@@ -128,8 +128,7 @@ func (r *Run) Execute() {
 	if err == nil || errors.Is(err, ErrStop) || errors.Is(err, ErrReturn) {
 		return
 	}
-	_ = r.Fail(r.pos, "%w", err)
-	r.err, r.actions = err, nil
+	r.err, r.actions = r.Fail(r.pos, "%w", err), nil
 }
 
 // start lets the extensions in effect refuse the run.

@@ -100,7 +100,11 @@ func compileDate(c *engine.Call) (engine.Cond, error) {
 		if len(list) == 0 {
 			return x.End(nil)
 		}
-		t, ok := parseDate(list[0].Value())
+		value := list[0].Value()
+		if err := r.Spend(16 * len(value)); err != nil {
+			return false, err
+		}
+		t, ok := parseDate(value)
 		if !ok {
 			return x.End(nil)
 		}
@@ -136,30 +140,60 @@ var oldZones = map[string]string{
 }
 
 var (
-	comment    = regexp.MustCompile(`\([^()]*\)`)
 	leapSecond = regexp.MustCompile(`(\d\d:\d\d):60\b`)
+	colons     = regexp.MustCompile(`[ \t]*:[ \t]*`)
+	commas     = regexp.MustCompile(`[ \t]+,`)
+	months     = regexp.MustCompile(`(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]+`)
+	offset     = regexp.MustCompile(`^[+-]\d{4}$`)
 )
 
 // parseDate reads the date of a field, in its own zone: the whole value, or in
-// a trace field what follows the last semicolon (RFC 5321 section 4.4).
+// a trace field what follows the last semicolon (RFC 5321 section 4.4). White space
+// may stand in it (RFC 5322 section 4.3). As with Dovecot months may be written out,
+// and a date without a zone that can be read is one of UTC.
 func parseDate(value string) (time.Time, bool) {
-	value = comment.ReplaceAllString(value, "")
+	value = withoutComments(value)
 	if i := strings.LastIndexByte(value, ';'); i >= 0 {
 		value = value[i+1:]
 	}
 	value = strings.TrimSpace(value)
+	value = commas.ReplaceAllString(colons.ReplaceAllString(value, ":"), ",")
+	value = months.ReplaceAllString(value, "$1")
 	value = leapSecond.ReplaceAllString(value, "$1:59") // no clock here knows one
 	if i := strings.LastIndexAny(value, " \t"); i >= 0 {
 		zone := strings.ToUpper(value[i+1:])
-		if offset, ok := oldZones[zone]; ok {
-			value = value[:i+1] + offset
-		} else if strings.Trim(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+		if old, ok := oldZones[zone]; ok {
+			value = value[:i+1] + old
+		} else if zone != "" && (zone[0] < '0' || zone[0] > '9') && !offset.MatchString(zone) {
 			value = value[:i+1] + "+0000" // as -0000: unknown
 		}
 	}
 	t, err := mail.ParseDate(value)
-	if err != nil { // as Dovecot, which reads a date without a zone as UTC
+	if err != nil {
 		t, err = mail.ParseDate(value + " +0000")
 	}
 	return t, err == nil
+}
+
+// withoutComments takes away what stands in parentheses, which may stand in each
+// other (RFC 5322 section 3.2.2).
+func withoutComments(s string) string {
+	if !strings.Contains(s, "(") {
+		return s
+	}
+	var b strings.Builder
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case c == '\\' && depth > 0:
+			i++
+		case depth == 0:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }

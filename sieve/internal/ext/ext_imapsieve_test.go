@@ -1,6 +1,7 @@
 package ext
 
 import (
+	"errors"
 	"testing"
 
 	"dovetail/internal/message"
@@ -30,7 +31,8 @@ func TestRejectNeedsEnvelope(t *testing.T) {
 	for _, capability := range []string{"reject", "ereject"} {
 		p := compileForTest(t, `require "`+capability+`"; if false { `+capability+` "no"; } discard;`, nil)
 		res := p.Run(t.Context(), message.Parse([]byte("\n")), &engine.Env{})
-		if res.Err == nil || len(res.Actions) != 0 || res.Keep == nil {
+		var re *engine.RunError
+		if !errors.As(res.Err, &re) || re.Script != "test" || len(res.Actions) != 0 || res.Keep == nil {
 			t.Errorf("%s: %+v", capability, res)
 		}
 		if res := p.Run(t.Context(), message.Parse([]byte("\n")), &engine.Env{Envelope: &message.Envelope{}}); res.Err != nil {
