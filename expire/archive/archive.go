@@ -39,6 +39,9 @@ const (
 // spoolMemory bounds the bytes of a message in memory; a larger one is in a file meanwhile.
 const spoolMemory = 4 << 20
 
+// writeAtOnce is how many bytes are written to an mbox file at a time.
+const writeAtOnce = 1 << 20
+
 // Archive takes messages in. It is used by one goroutine at a time.
 type Archive struct {
 	o     Options
@@ -52,7 +55,7 @@ type Archive struct {
 type keeper interface {
 	add(ctx context.Context, m *item) error
 	// waiting gives the bytes and files that wait for a flush.
-	waiting() (bytes, files int)
+	waiting() (bytes int64, files int)
 	flush(ctx context.Context) error
 	close() error // gives up what waits
 }
@@ -149,7 +152,7 @@ func (a *Archive) keep(ctx context.Context, it *item) error {
 	if err := k.add(ctx, it); err != nil {
 		return err
 	}
-	bytes, files := 0, 0
+	bytes, files := int64(0), 0
 	for _, k := range a.keeps {
 		b, f := k.waiting()
 		bytes, files = bytes+b, files+f
@@ -170,7 +173,7 @@ func (a *Archive) keeper(it *item) (keeper, error) {
 	}
 	var k keeper
 	if a.o.Place.kind == mboxFile {
-		k = &mboxKeeper{o: &a.o, path: where}
+		k = &mboxKeeper{o: &a.o, path: where, text: message.NewSpool("", 2*maxWaiting)}
 	} else if k, err = a.newMaildir(where); err != nil {
 		return nil, err
 	}

@@ -105,13 +105,14 @@ func (x *index) load(before *index) error {
 func (x *index) read(size int64) error {
 	in := bufio.NewReader(io.NewSectionReader(x.file, 0, size))
 	for {
-		line, err := in.ReadString('\n')
-		if errors.Is(err, io.EOF) {
+		text, err := in.ReadSlice('\n')
+		if errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) { // no line of ours is that long
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		line := string(text)
 		r, ok := parseRecord(line)
 		switch {
 		case x.size == 0 && line != indexHead:

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -31,8 +32,8 @@ func (k *mboxKeeper) lock(ctx context.Context) (unlock func() error, err error) 
 		return nil, err
 	}
 	// It is written under another name, so that a process that is killed in between
-	// leaves no lock of nobody.
-	tmp := fmt.Sprintf("%s.%d", name, os.Getpid())
+	// leaves no lock of nobody. Users that share the file are in one process.
+	tmp := fmt.Sprintf("%s.%d.%s", name, os.Getpid(), rand.Text())
 	if err := k.writeFile(tmp, fmt.Sprintf("%d:%s", os.Getpid(), host)); err != nil {
 		return nil, err
 	}

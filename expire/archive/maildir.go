@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"dovetail/internal/fsx"
 	"dovetail/internal/mailstore"
 	"dovetail/maildir"
@@ -66,7 +68,7 @@ func (k *maildirKeeper) add(ctx context.Context, m *item) error {
 	return nil
 }
 
-func (k *maildirKeeper) waiting() (bytes, files int) { return 0, len(k.batch) }
+func (k *maildirKeeper) waiting() (bytes int64, files int) { return 0, len(k.batch) }
 
 func (k *maildirKeeper) flush(ctx context.Context) error {
 	if err := k.sync.Flush(ctx, unsynced(k.batch)); err != nil {
@@ -146,11 +148,18 @@ func (k *maildirKeeper) there(ctx context.Context, w waiting, base string) (pres
 	if err := fsx.SyncDir(k.o.FS, path.Dir(file)); err != nil {
 		return nothing, err
 	}
-	f, err := k.o.FS.OpenFile(file, os.O_RDONLY, 0)
+	f, err := k.o.FS.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) {
+		return other, nil
+	}
 	if err != nil {
 		return nothing, err
 	}
 	defer f.Close() // nothing was written
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() { // a pipe, at which a reader waits for ever
+		return other, err
+	}
 	sum, err := sumOf(f)
 	if err != nil || sum != w.sum {
 		return other, err

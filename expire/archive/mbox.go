@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -16,15 +15,16 @@ import (
 	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mbox"
+	"dovetail/internal/message"
 )
 
 // mboxKeeper keeps messages in an mbox file.
 type mboxKeeper struct {
 	o     *Options
 	path  string
-	text  bytes.Buffer // of the batch
-	batch []record     // with their begins in text
-	index *index       // as it was at the last flush; its file is closed
+	text  *message.Spool // of the batch
+	batch []record       // with their begins in text
+	index *index         // as it was at the last flush; its file is closed
 }
 
 func (k *mboxKeeper) add(_ context.Context, m *item) error {
@@ -33,24 +33,22 @@ func (k *mboxKeeper) add(_ context.Context, m *item) error {
 	if _, err := io.Copy(h, m.message.Open()); err != nil {
 		return err
 	}
-	r := record{begin: int64(k.text.Len())}
+	r := record{begin: k.text.Size()}
 	copy(r.id[:], h.Sum(nil))
+	h.Reset()
 	sender, _ := m.message.Get("Return-Path")
-	if err := mbox.Write(&k.text, m.message, strings.Trim(sender, "<> \t"), m.received, m.flags); err != nil {
-		return err
-	}
-	r.length = int64(k.text.Len()) - r.begin
-	var err error
-	r.sum, err = sumOf(bytes.NewReader(k.text.Bytes()[r.begin:]))
+	err := mbox.Write(io.MultiWriter(k.text, h), m.message, strings.Trim(sender, "<> \t"), m.received, m.flags)
+	copy(r.sum[:], h.Sum(nil))
+	r.length = k.text.Size() - r.begin
 	k.batch = append(k.batch, r)
 	return err
 }
 
-func (k *mboxKeeper) waiting() (int, int) { return k.text.Len(), 0 }
+func (k *mboxKeeper) waiting() (int64, int) { return k.text.Size(), 0 }
 
 func (k *mboxKeeper) close() error {
-	k.text, k.batch = bytes.Buffer{}, nil
-	return nil
+	k.batch = nil
+	return k.text.Reset()
 }
 
 func (k *mboxKeeper) flush(ctx context.Context) (err error) {
@@ -145,14 +143,13 @@ func (k *mboxKeeper) open(ctx context.Context) (*mboxText, error) {
 }
 
 // fresh gives those of the batch that the file does not have, and the text to append.
-func (k *mboxKeeper) fresh(f *mboxText, x *index) (text [][]byte, records []record, err error) {
+func (k *mboxKeeper) fresh(f *mboxText, x *index) (text []io.Reader, records []record, err error) {
 	gap, err := f.gap()
 	if err != nil {
 		return nil, nil, err
 	}
 	at := f.size + int64(len(gap))
-	text = [][]byte{[]byte(gap)}
-	begin, end := int64(0), int64(0) // of what stands together in the batch
+	text = []io.Reader{strings.NewReader(gap)}
 	taken := map[digest]bool{}
 	for _, r := range k.batch {
 		there := taken[r.id]
@@ -165,16 +162,16 @@ func (k *mboxKeeper) fresh(f *mboxText, x *index) (text [][]byte, records []reco
 		if there {
 			continue
 		}
-		if r.begin != end {
-			text = append(text, k.text.Bytes()[begin:end])
-			begin = r.begin
+		part, err := k.text.Section(r.begin, r.length)
+		if err != nil {
+			return nil, nil, err
 		}
-		end = r.end()
+		text = append(text, part)
 		r.begin = at
 		at = r.end()
 		records = append(records, r)
 	}
-	return append(text, k.text.Bytes()[begin:end]), records, nil
+	return text, records, nil
 }
 
 // mend finds out what of the last batch, in the midst of which a process died, is in

@@ -97,21 +97,21 @@ func (f *mboxText) isBegin(r record) (bool, error) {
 
 // append writes messages that the index has before. After an error none of them is there,
 // as far as that can be.
-func (f *mboxText) append(text [][]byte, records []record, x *index) error {
+func (f *mboxText) append(text []io.Reader, records []record, x *index) error {
 	before := f.size
 	if len(records) == 0 {
 		return f.file.Sync() // a process that was killed may not have done it
 	}
 	err := x.add(records, func() error {
-		for _, part := range text {
-			if len(part) == 0 {
-				continue
-			}
-			if _, err := f.file.Write(part); err != nil {
-				return err
-			}
-			f.size += int64(len(part))
+		out := bufio.NewWriterSize(struct{ io.Writer }{f.file}, writeAtOnce)
+		n, err := io.Copy(out, io.MultiReader(text...))
+		if err == nil {
+			err = out.Flush()
 		}
+		if err != nil {
+			return err
+		}
+		f.size += n
 		return f.file.Sync()
 	}, func() int64 { return f.size })
 	if err == nil {

@@ -116,6 +116,18 @@ func (s *Spool) Message() (*Message, error) {
 	}), nil
 }
 
+// Section gives n of the bytes that were written, from an offset on. The Spool must not
+// be written to before they are read.
+func (s *Spool) Section(off, n int64) (io.Reader, error) {
+	if s.file == nil {
+		return io.NewSectionReader(bytes.NewReader(s.mem), off, n), nil
+	}
+	if err := s.flush(); err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(s.file, off, n), nil
+}
+
 // readHeader reads the header from the spool file, more of it as long as its end is not seen.
 func (s *Spool) readHeader() ([]byte, error) {
 	for n := int64(8 << 10); ; n *= 4 {
