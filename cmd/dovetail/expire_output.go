@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dovetail/expire/policy"
+	"dovetail/internal/cli"
 )
 
 // expirer expires mail, and collects what it did.
@@ -67,7 +68,7 @@ func printTable(w io.Writer, r *policy.Report) error {
 					titled = true
 					fmt.Fprintln(t, "User\tMailbox\tRule\tAction\tMessages\tBytes\tOldest\tNewest\tClock")
 				}
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", oneLine(u.User), oneLine(f.Mailbox), oneLine(rule.Rule), action(rule), rule.Messages, rule.Bytes,
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", cli.OneLine(u.User), cli.OneLine(f.Mailbox), cli.OneLine(rule.Rule), action(rule), rule.Messages, rule.Bytes,
 					rule.Oldest.Local().Format(time.DateTime), rule.Newest.Local().Format(time.DateTime), rule.Clock)
 			}
 		}
@@ -79,7 +80,7 @@ func action(r policy.RuleReport) string {
 	if r.To == "" {
 		return string(r.Action)
 	}
-	return string(r.Action) + " to " + oneLine(r.To)
+	return string(r.Action) + " to " + cli.OneLine(r.To)
 }
 
 // pasts are the actions when they are done, and what would be done.

@@ -169,7 +169,7 @@ func (e *expunger) row(m matched) error {
 	if !m.Received.IsZero() {
 		received = m.Received.Local().Format(time.DateTime)
 	}
-	_, err := fmt.Fprintf(e.out.w, format, oneLine(m.User), oneLine(m.Mailbox), m.UID, m.Size, received)
+	_, err := fmt.Fprintf(e.out.w, format, cli.OneLine(m.User), cli.OneLine(m.Mailbox), m.UID, m.Size, received)
 	return err
 }
 

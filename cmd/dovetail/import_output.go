@@ -10,6 +10,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"dovetail/internal/cli"
 	"dovetail/internal/mailimport"
 	"dovetail/internal/mbox"
 )
@@ -54,7 +55,7 @@ func (o *importOutput) message(m *mailimport.Message) {
 		what = "present"
 	}
 	fmt.Fprintf(o.w, "%-8s  line %d  %s  %d bytes  (%s)  %s\n", what, m.Line, m.Received.Format(time.RFC3339),
-		m.Size, oneLine(strings.Join(m.Flags, " ")), oneLine(m.Subject))
+		m.Size, cli.OneLine(strings.Join(m.Flags, " ")), cli.OneLine(m.Subject))
 }
 
 // file tells what became of a file of so many bytes.
@@ -65,26 +66,27 @@ func (o *importOutput) file(size int64, r *mailimport.Report) {
 		return
 	}
 	o.bar.clear()
+	name := cli.OneLine(r.File)
 	told, left := 0, 0
 	for _, f := range r.Findings {
 		switch {
 		case f.Damaged:
-			fmt.Fprintf(o.errors, "%s: damaged: %s\n", r.File, oneLine(f.String()))
+			fmt.Fprintf(o.errors, "%s: damaged: %s\n", name, cli.OneLine(f.String()))
 		case told < maxFindingsTold || o.options.verbose:
 			told++
-			fmt.Fprintf(o.errors, "%s: %s\n", r.File, oneLine(f.String()))
+			fmt.Fprintf(o.errors, "%s: %s\n", name, cli.OneLine(f.String()))
 		default:
 			left++
 		}
 	}
 	if left > 0 {
-		fmt.Fprintf(o.errors, "%s: %d more, shown with -v\n", r.File, left)
+		fmt.Fprintf(o.errors, "%s: %d more, shown with -v\n", name, left)
 	}
 	verb := "imported"
 	if o.options.dryRun {
 		verb = "would be imported"
 	}
-	fmt.Fprintf(o.w, "%s: %d messages, %d %s (%d bytes), %d there already", r.File, r.Messages, r.Imported, verb, r.Bytes, r.Present)
+	fmt.Fprintf(o.w, "%s: %d messages, %d %s (%d bytes), %d there already", name, r.Messages, r.Imported, verb, r.Bytes, r.Present)
 	if r.Internal > 0 {
 		fmt.Fprintf(o.w, ", %d of a mail program's own", r.Internal)
 	}

@@ -174,7 +174,7 @@ func (o *bulkOutput) done(messages int) { o.bar.add(messages) }
 
 func (o *bulkOutput) problem(err error) {
 	o.bar.clear()
-	fmt.Fprintln(o.errors, err)
+	fmt.Fprintln(o.errors, cli.OneLine(err.Error()))
 }
 
 // bulkSummary is what --format json prints. The keys are an interface.

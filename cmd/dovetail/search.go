@@ -93,9 +93,9 @@ func (o *matchOutput) found(user string, m *expire.Match) error {
 // line prints a message as doveadm does.
 func (o *matchOutput) line(user, mailbox string, uid uint32) error {
 	if of := [2]string{user, mailbox}; of != o.of || o.begin == "" {
-		o.of, o.begin = of, oneLine(mailbox)+" "
+		o.of, o.begin = of, cli.OneLine(mailbox)+" "
 		if o.users {
-			o.begin = oneLine(user) + " " + o.begin
+			o.begin = cli.OneLine(user) + " " + o.begin
 		}
 	}
 	o.text = append(o.text[:0], o.begin...)

@@ -165,7 +165,7 @@ func badData(err error) error {
 }
 
 func (s *sweep) say(format string, args ...any) {
-	fmt.Fprintf(s.stderr, "dovetail: %s\n", oneLine(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(s.stderr, "dovetail: %s\n", cli.OneLine(fmt.Sprintf(format, args...)))
 }
 
 // note says what went wrong and remembers the exit status that it has. Temporary

@@ -196,11 +196,11 @@ func writePlace(b *bytes.Buffer, f lint.Finding) {
 	}
 }
 
-// oneLineTabs is oneLine with tabs left as they are.
+// oneLineTabs is cli.OneLine with tabs left as they are.
 func oneLineTabs(s string) string {
 	parts := strings.Split(s, "\t")
 	for i, part := range parts {
-		parts[i] = oneLine(part)
+		parts[i] = cli.OneLine(part)
 	}
 	return strings.Join(parts, "\t")
 }
@@ -219,7 +219,11 @@ func blank(s string) string {
 func scriptFiles(args []string) ([]string, error) {
 	var files []string
 	for _, arg := range args {
-		err := filepath.WalkDir(arg, func(path string, e fs.DirEntry, err error) error {
+		root := arg
+		if info, err := os.Stat(arg); err == nil && info.IsDir() {
+			root += "/" // where a link to a directory leads
+		}
+		err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if err == nil && !e.IsDir() && (path == arg || strings.HasSuffix(path, ".sieve")) && !slices.Contains(files, path) {
 				files = append(files, path)
 			}

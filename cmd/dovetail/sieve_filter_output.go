@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
+	"dovetail/internal/cli"
 	"dovetail/internal/explain"
 	"dovetail/internal/filter"
 )
@@ -92,12 +92,12 @@ func (o *filterOutput) row(m *filter.Message) error {
 	}
 	text := m.Plan.Text()
 	if m.Err != nil {
-		text = oneLine("stays: " + m.Err.Error())
+		text = cli.OneLine("stays: " + m.Err.Error())
 	}
 	for _, w := range m.Warnings {
-		text += oneLine("; " + w.Error())
+		text += cli.OneLine("; " + w.Error())
 	}
-	_, err := fmt.Fprintf(o.w, format, id, oneLine(subject(m)), text)
+	_, err := fmt.Fprintf(o.w, format, id, cli.OneLine(subject(m)), text)
 	return err
 }
 
@@ -152,14 +152,4 @@ func subject(m *filter.Message) string {
 		return f.Decoded()
 	}
 	return ""
-}
-
-// oneLine keeps what a message says from steering the terminal.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s)
 }

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -89,11 +90,22 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	}
 	name := root.Name()
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(stderr, "%s: %s\n", name, strings.TrimSuffix(line, "\n"))
+		fmt.Fprintf(stderr, "%s: %s\n", name, OneLine(strings.TrimSuffix(line, "\n")))
 	}
 	if !running { // it did not get beyond flags and arguments
 		fmt.Fprintf(stderr, "Try '%s --help'.\n", cmd.CommandPath())
 		return mailerr.ExUsage
 	}
 	return mailerr.ExitCode(err)
+}
+
+// OneLine makes a text fit for a line on a terminal, which what users and messages call
+// themselves must not steer.
+func OneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }

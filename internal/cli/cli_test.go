@@ -30,6 +30,7 @@ func TestExitStatus(t *testing.T) {
 		{"no user", []string{"sub"}, fmt.Errorf("asking: %w", userdb.Unknown("bob")), mailerr.ExNoUser, "prog: asking: <bob> User doesn't exist: bob\n"},
 		{"usage by the command", []string{"sub"}, Usage(errors.New("no")), mailerr.ExUsage, "prog: no\n"},
 		{"several lines", []string{"sub"}, config.Errors{{Origin: "f:1", Key: "a", Msg: "x"}, {Origin: "f:2", Msg: "y"}}, mailerr.ExTempFail, "prog: f:1: a: x\nprog: f:2: y\n"},
+		{"a name that steers the terminal", []string{"sub"}, errors.New("open /home/a/\x1b[31m\r\u202eb: no"), mailerr.ExTempFail, "prog: open /home/a/ [31m  b: no\n"},
 		{"unknown command", []string{"nosuch"}, nil, mailerr.ExUsage, "prog: unknown command \"nosuch\" for \"prog\"\nTry 'prog --help'.\n"},
 		{"unknown flag", []string{"sub", "--nosuch"}, nil, mailerr.ExUsage, "prog: unknown flag: --nosuch\nTry 'prog sub --help'.\n"},
 		{"too many arguments", []string{"sub", "a"}, nil, mailerr.ExUsage, "prog: unknown command \"a\" for \"prog sub\"\nTry 'prog sub --help'.\n"},
