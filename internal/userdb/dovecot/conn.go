@@ -92,6 +92,7 @@ func readLine(in *bufio.Reader) (string, error) {
 type conn struct {
 	nc     net.Conn
 	socket os.FileInfo // the socket it was made to; nil when it could not be seen
+	idle   time.Duration
 
 	// writing keeps the lines of several askers apart. It is not mu: whoever
 	// reads answers must go on while a line does not get through.
@@ -133,12 +134,13 @@ func (c *conn) ask(ctx context.Context, name, service string) ([]string, error) 
 	}
 }
 
-// write sends a line. A Dovecot that does not read is found by the deadline.
+// write sends a line, and has the connection last for a while from now. A Dovecot
+// that does not read is found by the deadline.
 func (c *conn) write(ctx context.Context, line string) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	deadline, _ := ctx.Deadline()
-	if err := c.nc.SetWriteDeadline(deadline); err != nil {
+	if err := errors.Join(c.nc.SetWriteDeadline(deadline), c.nc.SetReadDeadline(time.Now().Add(c.idle))); err != nil {
 		return err
 	}
 	_, err := io.WriteString(c.nc, line)

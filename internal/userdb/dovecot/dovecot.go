@@ -5,7 +5,8 @@
 // One connection serves all look-ups, many of them in flight at a time and
 // answered in any order. When it breaks, or the socket is a new one, because
 // Dovecot restarts, what was in flight is asked once more over a new connection.
-// A list of users is read over a connection of its own.
+// One that nobody uses is closed in time: the driver may be one of a configuration
+// that is not in force any more. A list of users is read over a connection of its own.
 //
 // Dovecot's rules for the socket: with mode 0666, its default, it answers only
 // an asker whose uid is the one of the user found, or the owner of the socket.
@@ -34,6 +35,9 @@ const DefaultSocket = "/run/dovecot/auth-userdb"
 // DefaultTimeout is how long an answer may take.
 const DefaultTimeout = 30 * time.Second
 
+// idleTime is how long a connection stays without a question.
+const idleTime = 5 * time.Minute
+
 // connectTimeout bounds connecting and the greeting.
 const connectTimeout = 5 * time.Second
 
@@ -53,7 +57,8 @@ type Options struct {
 
 // Driver is the user database. It is safe for many goroutines.
 type Driver struct {
-	o Options
+	o    Options
+	idle time.Duration
 
 	mu      sync.Mutex
 	current *attempt
@@ -77,7 +82,7 @@ func New(o Options) *Driver {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	return &Driver{o: o}
+	return &Driver{o: o, idle: max(idleTime, 2*o.Timeout)}
 }
 
 // Agreeable tells that Dovecot may say yes to any name (its userdb static does).
@@ -210,7 +215,7 @@ func (d *Driver) connect(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{nc: nc, socket: socket, waiting: make(map[uint32]chan []string)}
+	c := &conn{nc: nc, socket: socket, idle: d.idle, waiting: make(map[uint32]chan []string)}
 	go c.read(in)
 	return c, nil
 }

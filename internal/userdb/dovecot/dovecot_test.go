@@ -233,6 +233,24 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// A connection that nobody uses is closed, and there is a new one when it is needed.
+func TestIdle(t *testing.T) {
+	closed := make(chan bool)
+	s := startFake(t, greeting23, users(sample))
+	s.closed = func() { closed <- true }
+	d := s.driver(t)
+	d.idle = 100 * time.Millisecond
+	for range 2 {
+		if _, err := d.Lookup(t.Context(), "anna"); err != nil {
+			t.Fatal(err)
+		}
+		<-closed
+	}
+	if n := s.connections(); n < 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
 func TestListFaults(t *testing.T) {
 	for want, answer := range map[string]string{
 		"not all users could be listed": "LIST\t1\tanna\nDONE\t1\tfail\n",

@@ -18,6 +18,7 @@ type fake struct {
 	greeting string
 	// answer gives the lines for one line of the client, "" to close.
 	answer func(f []string) string
+	closed func() // called when a client has closed a connection; may be nil
 
 	mu    sync.Mutex
 	dying int // connections that are closed without a word
@@ -92,6 +93,9 @@ func (s *fake) serve(c net.Conn) {
 		if reply != "silence" {
 			fmt.Fprint(c, reply)
 		}
+	}
+	if s.closed != nil {
+		s.closed()
 	}
 }
 

@@ -8,7 +8,9 @@
 // Without a default uid a line that ends before the gid is no user, only an
 // entry of Dovecot's passdb. Extra fields are separated by blanks; those named
 // userdb_… count here (userdb_mail=, userdb_quota_rule=), with Dovecot's
-// variables in their values. In the old format the shell is followed by an empty
+// variables in their values. A name that, filled in there or into the default home,
+// would lead out of the place that is meant (with "/" in it) is a user that does not
+// exist: with a UsernameFormat of %d one line stands for all names. In the old format the shell is followed by an empty
 // field and the mail location. Lines that begin with # or : are comments. Of two
 // lines for one user the first holds. The file's last line needs a line end,
 // else the file may look half written for its first seconds.
@@ -102,7 +104,10 @@ func (d *Driver) Lookup(_ context.Context, name string) (*userdb.User, error) {
 		return nil, userdb.Unknown(name)
 	}
 	user, err := d.user(e, name)
-	if err != nil {
+	switch {
+	case errors.Is(err, errUnfit):
+		return nil, userdb.Unknown(name)
+	case err != nil:
 		return nil, userdb.Fault(fmt.Errorf("passwd-file line %d, user %s: %w", e.line, name, err))
 	}
 	return user, nil
@@ -122,7 +127,11 @@ func (d *Driver) user(e *entry, name string) (*userdb.User, error) {
 		u.GID = e.gid
 	}
 	for _, f := range e.extra {
-		if err := u.Set(f.key, f.value.Expand(vars)); err != nil {
+		value, err := f.value.Path(vars, ":")
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errUnfit, err)
+		}
+		if err := u.Set(f.key, value); err != nil {
 			return nil, err
 		}
 	}
@@ -133,11 +142,14 @@ func (d *Driver) user(e *entry, name string) (*userdb.User, error) {
 	if u.Home == "" {
 		var err error
 		if u.Home, err = d.home.Path(vars, ""); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", errUnfit, err)
 		}
 	}
 	return u, nil
 }
+
+// errUnfit says that a name, filled into a path, would lead elsewhere than is meant.
+var errUnfit = errors.New("no name for a path")
 
 var errNoFile = errors.New("no such file")
 

@@ -89,6 +89,23 @@ func TestUsernameFormat(t *testing.T) {
 	}
 }
 
+// Where one line stands for all names of a domain, no name leads into the mail of
+// another one.
+func TestNamesOfOneLine(t *testing.T) {
+	text := "a.org:x:1500:1500::::userdb_mail=maildir:/srv/%d/%n userdb_quota_rule=*:storage=1G\nb.org:x:1500:1500::::\n"
+	d := open(t, Options{Path: write(t, text), UsernameFormat: "%Ld", Home: "/srv/%d/%n"})
+	for _, name := range []string{"bob@a.org", "bob@b.org"} {
+		if u, err := d.Lookup(t.Context(), name); err != nil || !strings.HasSuffix(u.Home+u.Mail, "/bob") {
+			t.Errorf("%s: %v, %v", name, u, err)
+		}
+	}
+	for _, name := range []string{"bob/.Spam@a.org", "bob/.Spam@b.org", "x:INBOX=bob@a.org"} {
+		if u, err := d.Lookup(t.Context(), name); !mailerr.IsPermanent(err) {
+			t.Errorf("%s: %v, %v", name, u, err)
+		}
+	}
+}
+
 // A line that makes no sense is a fault for its user, and for no other.
 func TestBadLines(t *testing.T) {
 	d := open(t, Options{Path: write(t, sample)})
