@@ -36,7 +36,7 @@ func TestSuite(t *testing.T) {
 		All:    []string{"bob@example.org", "Anna", "anna", "new"},
 		Broken: New(Options{Socket: "/nonexistent/auth-userdb"}),
 	})
-	for _, line := range s.asked {
+	for _, line := range s.questions() {
 		if !strings.HasPrefix(line, "USER\t") && !strings.HasPrefix(line, "LIST\t") || strings.Count(line, "\t") != 3 && !strings.HasPrefix(line, "USER\t1\tbob") {
 			t.Errorf("a name became part of the protocol: %q", line)
 		}
@@ -52,8 +52,8 @@ func TestAnswerIsUnderstood(t *testing.T) {
 	if u.Name != "anna" || u.Home != "/a\tb\x01c\n" || strings.Join(u.QuotaRules, " ") != "a b" || len(u.Fields) != 2 {
 		t.Errorf("got %+v", u)
 	}
-	if len(s.asked) != 1 || s.asked[0] != "USER\t1\tAnna\tservice=lmtp" {
-		t.Errorf("asked %q", s.asked)
+	if asked := s.questions(); len(asked) != 1 || asked[0] != "USER\t1\tAnna\tservice=lmtp" {
+		t.Errorf("asked %q", asked)
 	}
 }
 

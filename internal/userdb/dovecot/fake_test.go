@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,13 @@ func (s *fake) serve(c net.Conn) {
 	if s.closed != nil {
 		s.closed()
 	}
+}
+
+// questions gives the lines of clients up to now.
+func (s *fake) questions() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
 }
 
 func (s *fake) connections() int {
