@@ -90,6 +90,9 @@ func (d *daemon) serverConfig(c *config.Config, log *slog.Logger) (lmtp.Config, 
 		}
 		conf.Trusted = append(conf.Trusted, prefix)
 	}
+	if err := checkSpool(c.LMTP.SpoolDir); err != nil {
+		return lmtp.Config{}, fmt.Errorf("%s: lmtp.spool_dir: %w", c.Origin("lmtp.spool_dir"), err)
+	}
 	if c.LMTP.SSLCert == "" {
 		return conf, nil
 	}
@@ -99,6 +102,19 @@ func (d *daemon) serverConfig(c *config.Config, log *slog.Logger) (lmtp.Config, 
 	}
 	conf.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	return conf, nil
+}
+
+// checkSpool looks whether there is such a folder: else nobody would know before the
+// first large message, which would wait for ever.
+func checkSpool(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	st, err := os.Stat(dir)
+	if err == nil && !st.IsDir() {
+		err = fmt.Errorf("%s is not a folder", dir)
+	}
+	return err
 }
 
 // serve serves until ctx ends.

@@ -312,6 +312,8 @@ func TestBrokenAtStart(t *testing.T) {
 	s.start(nil).fails(78, "nonsense: unknown key")
 	for text, want := range map[string]string{
 		"[lmtp]\nssl_cert = \"/nonexistent/cert\"\nssl_key = \"/nonexistent/key\"\n": "dovetail.toml:2: lmtp.ssl_cert: open /nonexistent/cert",
+		"[lmtp]\nspool_dir = \"/nonexistent/dir\"\n":                                 "dovetail.toml:2: lmtp.spool_dir: stat /nonexistent/dir",
+		"[lmtp]\nspool_dir = \"/dev/null\"\n":                                        "/dev/null is not a folder",
 		"[log]\nfile = \"/nonexistent/log\"\n":                                       "dovetail.toml:2: log.file: open /nonexistent/log",
 	} {
 		s.write("dovetail.toml", text)
