@@ -375,6 +375,13 @@ func TestNoFile(t *testing.T) {
 	if _, err := mbox.Open(t.TempDir()); err == nil {
 		t.Error("a directory was opened")
 	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mbox.Open(pipe); err == nil || !strings.Contains(err.Error(), "not a file") {
+		t.Errorf("a pipe: %v", err)
+	}
 	if _, err := mbox.Open("/nonexistent"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}

@@ -30,7 +30,7 @@ type File struct {
 // wait: ErrLocked, also when there is a dotlock (NAME.lock), whatever its age. A file
 // system that has no locks is no error.
 func Open(name string) (*File, error) {
-	file, err := os.Open(name)
+	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0) // no waiting for a pipe either
 	if err != nil {
 		return nil, err
 	}
