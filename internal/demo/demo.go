@@ -101,15 +101,16 @@ func (d *demo) prepare() error {
 	if err := d.write("dovetail.toml", d.config(uid, gid), 0o644); err != nil {
 		return err
 	}
-	if err := os.Chmod(d.dir, 0o755); err != nil {
-		return err
-	}
-	return filepath.WalkDir(filepath.Join(d.dir, "home"), func(p string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(d.dir, "home"), func(p string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		return os.Chown(p, uid, gid)
 	})
+	if err != nil {
+		return err
+	}
+	return os.Chmod(d.dir, 0o755) // last: before, nobody can put a link where root changes an owner
 }
 
 func (d *demo) write(name string, text []byte, mode fs.FileMode) error {
