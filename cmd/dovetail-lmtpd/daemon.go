@@ -80,7 +80,8 @@ func (d *daemon) serverConfig(c *config.Config, log *slog.Logger) (lmtp.Config, 
 		Limits: lmtp.Limits{
 			MessageSize: c.LMTP.MessageSizeLimit, Recipients: c.LMTP.RecipientLimit, Sessions: c.LMTP.SessionLimit,
 			IdleTimeout: c.LMTP.CommandTimeout, DataTimeout: c.LMTP.DataTimeout, WriteTimeout: c.LMTP.WriteTimeout,
-			Grace: c.LMTP.ShutdownTimeout, SpoolMemory: int(c.LMTP.SpoolMemory), SpoolDir: c.LMTP.SpoolDir,
+			Grace:       max(c.LMTP.ShutdownTimeout, 1), // 0 would be lmtp's default
+			SpoolMemory: int(c.LMTP.SpoolMemory), SpoolDir: c.LMTP.SpoolDir,
 		},
 	}
 	for _, network := range c.LMTP.TrustedNetworks {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"dovetail/internal/config"
 	"dovetail/internal/peer"
 )
 
@@ -318,6 +320,16 @@ func TestBrokenAtStart(t *testing.T) {
 	} {
 		s.write("dovetail.toml", text)
 		s.start(nil).fails(75, want)
+	}
+}
+
+// No time for those who are under way is not the time of a default.
+func TestNoShutdownTime(t *testing.T) {
+	c := config.Defaults()
+	c.LMTP.ShutdownTimeout, c.State.URL = 0, ""
+	conf, err := (&daemon{}).serverConfig(c, slog.New(slog.DiscardHandler))
+	if err != nil || conf.Limits.Grace <= 0 || conf.Limits.Grace > time.Second {
+		t.Errorf("grace %v, %v", conf.Limits.Grace, err)
 	}
 }
 
