@@ -271,6 +271,7 @@ func TestMailboxes(t *testing.T) {
 			{"Trash", "ALL", []string{"Trash"}, nil},
 			{"Trash", "MAILBOX Other ALL", nil, nil},
 			{"None", "ALL", nil, []string{"None"}},
+			{"inbox", "MAILBOX Inbox ALL", []string{"INBOX"}, nil},
 		} {
 			there, missing, err := account(t, addr, tt.folder).Mailboxes(parse(t, tt.query))
 			if err != nil || !slices.Equal(there, tt.there) || !slices.Equal(missing, tt.missing) {

@@ -58,8 +58,9 @@ func Parse(s string) (*URL, error) {
 		return nil, fmt.Errorf("%s: %w", s, err)
 	}
 	u := &URL{User: p.User.Username(), Host: p.Hostname(), Folder: strings.TrimPrefix(p.Path, "/"), port: p.Port(), tls: p.Scheme == "imaps"}
-	if u.Folder == "" {
-		u.Folder, u.Whole = "INBOX", true
+	u.Whole = u.Folder == ""
+	if u.Whole || strings.EqualFold(u.Folder, "INBOX") { // the one name without a case of letters
+		u.Folder = "INBOX"
 	}
 	if u.port == "" {
 		u.port = map[bool]string{true: "993", false: "143"}[u.tls]

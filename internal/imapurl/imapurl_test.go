@@ -13,6 +13,7 @@ func TestParse(t *testing.T) {
 	for s, want := range map[string]string{
 		"imaps://anna@mail.example.org":                  "anna mail.example.org:993/INBOX",
 		"imap://anna@mail.example.org/":                  "anna mail.example.org:143/INBOX",
+		"imap://anna@mail.example.org/inbox":             "anna mail.example.org:143/INBOX",
 		"imaps://anna%40example.org@[2001:db8::1]:1/A/b": "anna@example.org [2001:db8::1]:1/A/b",
 		"imap://anna@mail.example.org/Old%20mail":        "anna mail.example.org:143/Old mail",
 	} {
