@@ -70,7 +70,7 @@ time is over, 77 no permission, 78 broken configuration.`,
 }
 
 func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
-	if err := o.check(); err != nil {
+	if err := o.check(cmd); err != nil {
 		return cli.Usage(err)
 	}
 	if o.jobs < 1 || o.jobs > 64 {

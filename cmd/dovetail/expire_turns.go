@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,34 +72,11 @@ func isAt(f *os.File, name string) bool {
 }
 
 // order has the users begin with the one that the file names.
-func (t *turns) order(names iter.Seq2[string, error]) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		var all []string
-		var failed error
-		for name, err := range names {
-			if err != nil {
-				failed = err
-				break
-			}
-			all = append(all, name)
-		}
-		t.begin(all)
-		for _, name := range t.names {
-			if !yield(name, nil) {
-				return
-			}
-		}
-		if failed != nil {
-			yield("", failed)
-		}
-	}
-}
-
-func (t *turns) begin(all []string) {
+func (t *turns) order(all []string) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(all) == 0 {
-		return // nobody knows who there is
+		return nil // nobody knows who there is
 	}
 	text, err := io.ReadAll(io.NewSectionReader(t.file, 0, 4096))
 	t.err = err
@@ -108,6 +84,7 @@ func (t *turns) begin(all []string) {
 	first := max(slices.Index(all, string(line)), 0)
 	t.names, t.ended = slices.Concat(all[first:], all[:first]), map[string]bool{}
 	t.write()
+	return t.names
 }
 
 // done notes that a user has had a turn.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,28 +10,6 @@ import (
 
 	"dovetail/internal/mailerr"
 )
-
-func namesOf(names ...string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for _, name := range names {
-			if !yield(name, nil) {
-				return
-			}
-		}
-	}
-}
-
-// begins gives the users in the order of a run.
-func begins(t *testing.T, run *turns, names ...string) (all []string) {
-	t.Helper()
-	for name, err := range run.order(namesOf(names...)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, name)
-	}
-	return all
-}
 
 func openRun(t *testing.T, file string) *turns {
 	t.Helper()
@@ -47,13 +24,13 @@ func openRun(t *testing.T, file string) *turns {
 func TestTurns(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "next")
 	run := openRun(t, file)
-	begins(t, run, "alexander", "bo", "carl", "dora")
+	run.order([]string{"alexander", "bo", "carl", "dora"})
 	run.done("carl") // of two users at once the second was faster
 	run.done("alexander")
 	run.file.Close() // as when the process is killed
 
 	run = openRun(t, file)
-	if got := begins(t, run, "alexander", "bo", "carl", "dora"); !slices.Equal(got, []string{"bo", "carl", "dora", "alexander"}) {
+	if got := run.order([]string{"alexander", "bo", "carl", "dora"}); !slices.Equal(got, []string{"bo", "carl", "dora", "alexander"}) {
 		t.Errorf("after a kill it begins with %q", got)
 	}
 	run.done("bo")
@@ -61,7 +38,7 @@ func TestTurns(t *testing.T) {
 		t.Error(err)
 	}
 	run = openRun(t, file)
-	if got := begins(t, run, "carl", "dora"); got[0] != "carl" {
+	if got := run.order([]string{"carl", "dora"}); got[0] != "carl" {
 		t.Errorf("after a stop it begins with %q", got)
 	}
 	run.done("carl")

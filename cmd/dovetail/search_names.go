@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"os"
 	"os/user"
 	"strings"
@@ -20,62 +18,58 @@ func (s *sweep) many() bool {
 	return o.all || o.file != "" || strings.ContainsAny(o.user, "*?")
 }
 
-// names gives the users' names.
-func (s *sweep) names(ctx context.Context) iter.Seq2[string, error] {
+// names gives the users' names: with an error those that came before it. All of them come
+// before the work begins, since a database does not wait for its answer to be taken.
+func (s *sweep) names(ctx context.Context) (all []string, err error) {
 	o := s.options
 	switch {
 	case s.url != nil:
-		return func(yield func(string, error) bool) { yield(s.url.User, nil) }
+		return []string{s.url.User}, nil
 	case o.file != "":
-		return s.fileNames()
+		return o.fileNames()
 	case o.all:
 		return s.listed(ctx, "*")
 	case s.many():
 		return s.listed(ctx, o.user)
+	case o.user != "":
+		return []string{o.user}, nil
 	}
-	return func(yield func(string, error) bool) {
-		name := o.user
-		if name == "" {
-			me, err := user.Current()
-			if err != nil {
-				yield("", fmt.Errorf("flag --user is needed: %w", err))
-				return
-			}
-			name = me.Username
-		}
-		yield(name, nil)
+	me, err := user.Current()
+	if err != nil {
+		return nil, fmt.Errorf("flag --user is needed: %w", err)
 	}
+	return []string{me.Username}, nil
 }
 
 // listed gives the users of the database that match a mask.
-func (s *sweep) listed(ctx context.Context, mask string) iter.Seq2[string, error] {
-	if l, ok := s.users.Users.(userdb.Lister); ok {
-		return l.List(ctx, mask)
+func (s *sweep) listed(ctx context.Context, mask string) (all []string, err error) {
+	l, ok := s.users.Users.(userdb.Lister)
+	if !ok {
+		return nil, errors.New("this user database cannot list its users; name them with -F")
 	}
-	return userdb.Failed(errors.New("this user database cannot list its users; name them with -F"))
+	for name, err := range l.List(ctx, mask) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, name)
+	}
+	return all, nil
 }
 
 // fileNames reads the names of a file.
-func (s *sweep) fileNames() iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		in := io.Reader(os.Stdin)
-		if s.options.file != "-" {
-			f, err := os.Open(s.options.file)
-			if err != nil {
-				yield("", err)
-				return
-			}
-			defer f.Close() // nothing was written
-			in = f
+func (o *sweepOptions) fileNames() (all []string, err error) {
+	in := os.Stdin
+	if o.file != "-" {
+		if in, err = os.Open(o.file); err != nil {
+			return nil, err
 		}
-		lines := bufio.NewScanner(in)
-		for lines.Scan() {
-			if name := strings.TrimSpace(lines.Text()); name != "" && !yield(name, nil) {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield("", err)
+		defer in.Close() // nothing was written
+	}
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		if name := strings.TrimSpace(lines.Text()); name != "" {
+			all = append(all, name)
 		}
 	}
+	return all, lines.Err()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"sync"
 	"time"
 
@@ -94,10 +93,9 @@ type sweep struct {
 	password string
 
 	// work does the work for a user; by default, in each mailbox.
-	work func(ctx context.Context, name string) error
-	jobs int // users at once
-	// order changes which users there are, and their order; may be nil.
-	order func(names iter.Seq2[string, error]) iter.Seq2[string, error]
+	work  func(ctx context.Context, name string) error
+	jobs  int                           // users at once
+	order func(names []string) []string // changes the order of the users; may be nil
 
 	mu            sync.Mutex
 	count, failed int // users
@@ -107,7 +105,7 @@ type sweep struct {
 
 // newSweep reads the query and the configuration.
 func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []string) (*sweep, error) {
-	if err := o.check(); err != nil {
+	if err := o.check(cmd); err != nil {
 		return nil, cli.Usage(err)
 	}
 	rules, err := query.ParseRules(o.dovecot)
@@ -134,8 +132,14 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 	return s, s.open(flags)
 }
 
-// check gives an error for flags that contradict each other.
-func (o *sweepOptions) check() error {
+// check gives an error for flags that contradict each other, and for names that are empty:
+// -u "$NAME" without a NAME must not be about other users.
+func (o *sweepOptions) check(cmd *cobra.Command) error {
+	for _, flag := range []string{"user", "user-file"} {
+		if f := cmd.Flags().Lookup(flag); f.Changed && f.Value.String() == "" {
+			return fmt.Errorf("flag --%s: the name is empty", flag)
+		}
+	}
 	if o.format != "text" && o.format != "json" {
 		return fmt.Errorf("flag --format: %q is neither text nor json", o.format)
 	}
@@ -186,23 +190,22 @@ func (s *sweep) run(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, s.options.maxTime)
 		defer cancel()
 	}
-	names := s.names(ctx)
+	names, err := s.names(ctx)
 	if s.order != nil {
 		names = s.order(names)
 	}
 	var group errgroup.Group
 	group.SetLimit(max(s.jobs, 1))
-	for name, err := range names {
+	for _, name := range names {
 		if ctx.Err() != nil {
-			break
-		}
-		if err != nil {
-			s.note(fmt.Errorf("listing the users: %w", err))
 			break
 		}
 		group.Go(func() error { s.one(ctx, name); return nil })
 	}
 	group.Wait() //nolint:errcheck // one has noted what went wrong
+	if err != nil && ctx.Err() == nil {
+		s.note(fmt.Errorf("listing the users: %w", err))
+	}
 	return s.end(ctx)
 }
 
