@@ -83,7 +83,9 @@ func (co *course) put(ctx context.Context, uid uint32, l learn.Lesson, message i
 // run teaches and watches until ctx ends, and forgets what is old.
 func (co *course) run(ctx context.Context) {
 	var others sync.WaitGroup
-	others.Go(func() { co.attend(ctx) })
+	others.Go(func() { every(ctx, forgetEvery, func() { co.forget(ctx) }) })
+	var told error
+	others.Go(func() { every(ctx, statusEvery, func() { told = co.status(told) }) })
 	if co.rounds != nil {
 		others.Go(func() { co.rounds.run(ctx, co.teacher.Wake) })
 	}
@@ -91,21 +93,16 @@ func (co *course) run(ctx context.Context) {
 	others.Wait()
 }
 
-// attend does what is to be done from time to time.
-func (co *course) attend(ctx context.Context) {
-	forget, status := time.NewTicker(forgetEvery), time.NewTicker(statusEvery)
-	defer forget.Stop()
-	defer status.Stop()
-	co.forget(ctx)
-	written := co.status(nil)
+// every calls f now, and again and again, until ctx ends.
+func every(ctx context.Context, interval time.Duration, f func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
 	for {
+		f()
 		select {
 		case <-ctx.Done():
 			return
-		case <-forget.C:
-			co.forget(ctx)
-		case <-status.C:
-			written = co.status(written)
+		case <-ticker.C:
 		}
 	}
 }

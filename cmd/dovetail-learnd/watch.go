@@ -84,18 +84,11 @@ func newRounds(c *config.Config, resolver *userdb.Resolver, put putter, log *slo
 
 // run makes rounds until ctx ends. Taught is called when there are new lessons.
 func (r *rounds) run(ctx context.Context, taught func()) {
-	ticker := time.NewTicker(r.interval)
-	defer ticker.Stop()
-	for {
+	every(ctx, r.interval, func() {
 		if r.round(ctx) > 0 {
 			taught()
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	})
 }
 
 // round looks at each user's mail once, one after the other to be no load, and

@@ -76,8 +76,8 @@ type Limits struct {
 	Message     int64         // bytes; default 1 GiB
 	HeaderTime  time.Duration // for all in front of the message; default 10 s
 	Time        time.Duration // for all; default 1 min (Dovecot waits 10 s for an answer)
-	Connections int           // at once; default 200
-	User        int           // of them, of one uid but root; default 50
+	Connections int           // at once, to one service; default 200
+	User        int           // at once, of one uid but root, to all services together; default 50
 }
 
 func (l Limits) withDefaults() Limits {
@@ -100,13 +100,15 @@ func set[T comparable](field *T, value T) {
 // ErrTooBig ends a body that is larger than Limits.Message.
 var ErrTooBig = errors.New("the message is too big")
 
-// Server serves requests.
+// Server serves requests, for one or more services.
 type Server struct {
 	Handler Handler
 	Limits  Limits
 	// Failed is told of connections that were no success: what the handler, the
 	// client or the network did. It may be nil.
 	Failed func(name string, uid uint32, err error)
+
+	users users // of all services
 }
 
 // Serve serves the connections to l, which it closes in the end, under a name. When
@@ -120,7 +122,6 @@ func (s *Server) Serve(ctx context.Context, name string, l *net.UnixListener) er
 	var under sync.WaitGroup
 	defer under.Wait()
 	slots := make(chan struct{}, limits.Connections)
-	users := &users{most: limits.User, n: map[uint32]int{}}
 	pause := time.Millisecond
 	for {
 		select {
@@ -148,7 +149,7 @@ func (s *Server) Serve(ctx context.Context, name string, l *net.UnixListener) er
 		// Counted here, so that they enter in the order in which they came.
 		uid, err := peerUID(c)
 		if err == nil {
-			err = users.enter(uid)
+			err = s.users.enter(uid, limits.User)
 		}
 		if err != nil {
 			c.Close()
@@ -159,7 +160,7 @@ func (s *Server) Serve(ctx context.Context, name string, l *net.UnixListener) er
 		under.Go(func() {
 			defer func() { <-slots }()
 			defer c.Close()
-			defer users.leave(uid)
+			defer s.users.leave(uid)
 			if err := s.serve(context.WithoutCancel(ctx), name, uid, c, limits); err != nil {
 				s.failed(name, uid, err)
 			}
@@ -177,17 +178,19 @@ func wait(ctx context.Context, d time.Duration) {
 
 // users counts the connections of each uid.
 type users struct {
-	most int
-	mu   sync.Mutex
-	n    map[uint32]int
+	mu sync.Mutex
+	n  map[uint32]int
 }
 
 // enter counts a connection of a uid, if it may have another one.
-func (u *users) enter(uid uint32) error {
+func (u *users) enter(uid uint32, most int) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if uid != 0 && u.n[uid] >= u.most {
-		return fmt.Errorf("the uid has %d connections already", u.most)
+	if uid != 0 && u.n[uid] >= most {
+		return fmt.Errorf("the uid has %d connections already", most)
+	}
+	if u.n == nil {
+		u.n = map[uint32]int{}
 	}
 	u.n[uid]++
 	return nil

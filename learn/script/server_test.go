@@ -30,6 +30,7 @@ type got struct {
 
 // service is a server under test, which notes what it gets.
 type service struct {
+	server  *script.Server
 	path    string
 	got     chan got
 	failed  chan error
@@ -40,23 +41,35 @@ type service struct {
 
 func start(t *testing.T, limits script.Limits, s *service) *service {
 	t.Helper()
-	s.path = filepath.Join(t.TempDir(), "s")
 	s.got, s.failed = make(chan got, 100), make(chan error, 100)
-	server := &script.Server{Limits: limits, Handler: s.handle, Failed: func(_ string, _ uint32, err error) { s.failed <- err }}
+	s.server = &script.Server{Limits: limits, Handler: s.handle, Failed: func(_ string, _ uint32, err error) { s.failed <- err }}
+	s.serve(t)
+	return s
+}
+
+// serve serves one more socket, in place of the one before for what follows.
+func (s *service) serve(t *testing.T) {
+	t.Helper()
+	s.path = filepath.Join(t.TempDir(), "s")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- server.Serve(ctx, "learn-spam", l) }()
+	go func() { done <- s.server.Serve(ctx, "learn-spam", l) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	return s
+	for dir := filepath.Dir(s.path); dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) {
+		err = errors.Join(err, os.Chmod(dir, 0o755))
+	}
+	if err = errors.Join(err, os.Chmod(s.path, 0o666)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s *service) handle(_ context.Context, r script.Request) error {
@@ -273,18 +286,10 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// One uid cannot take the connections of all.
+// One uid cannot take the connections of all, whichever sockets of the server it uses.
 func TestUser(t *testing.T) {
 	peer.Need(t, peer.Root)
 	s := start(t, script.Limits{Connections: 10, User: 2}, &service{})
-	for dir := filepath.Dir(s.path); dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(s.path, 0o666); err != nil {
-		t.Fatal(err)
-	}
 	dial := func(uid uint32) (c *net.UnixConn) {
 		err := fsx.Credentials{UID: uid, GID: uid}.Do(func() error { c = s.dial(t); return nil })
 		if err != nil {
@@ -298,7 +303,9 @@ func TestUser(t *testing.T) {
 		answer, _ := io.ReadAll(c)
 		return string(answer)
 	}
-	first, second := dial(peer.MailUID), dial(peer.MailUID)
+	first := dial(peer.MailUID)
+	s.serve(t)
+	second := dial(peer.MailUID)
 	if answer := ask(dial(peer.MailUID)); answer != "" {
 		t.Errorf("the third connection: %q", answer)
 	}

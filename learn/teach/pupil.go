@@ -48,6 +48,10 @@ const (
 // that said the same, so that what is taught again and again is not forgotten.
 const refreshAfter = 30 * 24 * time.Hour
 
+// ledgerTime bounds what the ledger may take before the back end is asked, and after: a
+// database that hangs must not keep a worker, or the end of the program, for ever.
+const ledgerTime = 30 * time.Second
+
 // Teach teaches items of one user, each of another message, in their order, and
 // gives a result for each. An error in one means that the item is to be tried again.
 func (p *Pupil) Teach(ctx context.Context, user string, items []Item) []Result {
@@ -70,18 +74,26 @@ func (p *Pupil) teach(ctx context.Context, user string, items []Item, results []
 		}
 		defer release()
 	}
-	b, err := p.sort(ctx, user, items, results)
+	b, err := p.prepare(ctx, user, items, results)
 	if err != nil || len(b.items) == 0 {
-		return err
-	}
-	for i := range b.entries {
-		b.entries[i].Intent = b.items[i].Class
-	}
-	if err := p.Ledger.Write(ctx, p.Backend.Name(), user, b.entries); err != nil {
 		return err
 	}
 	p.learn(ctx, user, b, results)
 	return nil
+}
+
+// prepare gives what is to be sent, with its intents in the ledger.
+func (p *Pupil) prepare(ctx context.Context, user string, items []Item, results []Result) (*batch, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledgerTime)
+	defer cancel()
+	b, err := p.sort(ctx, user, items, results)
+	if err != nil {
+		return nil, err
+	}
+	for i := range b.entries {
+		b.entries[i].Intent = b.items[i].Class
+	}
+	return b, p.Ledger.Write(ctx, p.Backend.Name(), user, b.entries)
 }
 
 // batch is what is to be sent.
@@ -149,7 +161,9 @@ func (p *Pupil) learn(ctx context.Context, user string, b *batch, results []Resu
 		entries = append(entries, e)
 	}
 	// What was learned is learned, also when ctx is over by now.
-	if err := p.Ledger.Write(context.WithoutCancel(ctx), p.Backend.Name(), user, entries); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTime)
+	defer cancel()
+	if err := p.Ledger.Write(ctx, p.Backend.Name(), user, entries); err != nil {
 		for _, place := range b.places {
 			results[place] = Result{Result: learn.Result{Err: err}, Asked: true}
 		}

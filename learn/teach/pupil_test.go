@@ -185,3 +185,40 @@ func TestLocks(t *testing.T) {
 		t.Error("a directory that cannot be made")
 	}
 }
+
+// hungLedger is one whose database does not answer any more at the n-th write, from 1; 0:
+// at the first question.
+type hungLedger struct {
+	learn.Ledger
+	at, writes int
+}
+
+func (l *hungLedger) Taught(ctx context.Context, backend, user string, hashes []learn.Hash) (map[learn.Hash]learn.Entry, error) {
+	if l.at == 0 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return l.Ledger.Taught(ctx, backend, user, hashes)
+}
+
+func (l *hungLedger) Write(ctx context.Context, backend, user string, entries []learn.Entry) error {
+	if l.writes++; l.writes == l.at {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return l.Ledger.Write(ctx, backend, user, entries)
+}
+
+// A ledger that hangs keeps no worker for ever, nor the end of the program.
+func TestHungLedger(t *testing.T) {
+	for at := range 4 {
+		run(t, func(t *testing.T) {
+			b := &fake{name: "a"}
+			p := &Pupil{Backend: b, Ledger: &hungLedger{Ledger: ledger.NewMem(), at: at}}
+			wants(t, teach(t, p, start, "spam x"), "error")
+			if learned := len(b.got) > 0; learned != (at == 3) { // the third write is that of the result
+				t.Errorf("%d: the back end was taught: %v", at, learned)
+			}
+		})
+	}
+}

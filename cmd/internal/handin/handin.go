@@ -22,7 +22,6 @@
 package handin
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -193,27 +192,65 @@ func Take(c *config.Config, name string, class learn.Class, args []string, calle
 	return o.lesson, leftOut, err
 }
 
+// take has the message put into the queue while it is read, so that none takes memory;
+// when its end shows that it is too small or too big, the queue undoes that.
 func (o *options) take(c *config.Config, stdin io.Reader, put func(learn.Lesson, io.Reader) error) (leftOut string, err error) {
-	var message bytes.Buffer
-	if _, err := io.Copy(&message, io.LimitReader(stdin, c.Learn.MaxSize+1)); err != nil {
-		return "", fmt.Errorf("reading the message: %w", err)
-	}
-	more, err := io.Copy(io.Discard, stdin)
-	if err != nil {
-		return "", fmt.Errorf("reading the message: %w", err)
-	}
-	decision := c.Rules().Decide(rule.Change{
+	change := rule.Change{
 		Said: o.lesson.Class, Cause: o.lesson.Cause, From: o.lesson.From, To: o.lesson.To,
-		Size: int64(message.Len()) + more, Off: SwitchedOff(o.caller.Getenv("HOME")),
-		Found: learn.Class(o.caller.Getenv(learn.VerdictEnv)),
-	})
+		Size: c.Learn.MinSize, // which is not known yet
+		Off:  SwitchedOff(o.caller.Getenv("HOME")), Found: learn.Class(o.caller.Getenv(learn.VerdictEnv)),
+	}
+	m := &incoming{r: stdin, least: c.Learn.MinSize, most: c.Learn.MaxSize}
+	decision := c.Rules().Decide(change)
+	if decision.Class != learn.None {
+		err = put(o.lesson, m)
+	}
+	if errors.Is(err, errSize) {
+		err = nil
+	}
+	if m.err == nil || errors.Is(m.err, errSize) {
+		more, readErr := io.Copy(io.Discard, stdin)
+		m.size += more
+		m.err = readErr
+	}
+	switch {
+	case m.err != nil && !errors.Is(m.err, io.EOF):
+		return "", fmt.Errorf("reading the message: %w", m.err)
+	case err != nil:
+		return "", fmt.Errorf("%w\n%s", err, queue.Mend(c.Learn.QueueDir, err))
+	}
+	if decision.Class != learn.None {
+		change.Size = m.size
+		decision = c.Rules().Decide(change)
+	}
 	if decision.Class == learn.None {
 		return decision.Why, nil
 	}
-	if err := put(o.lesson, &message); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, queue.Mend(c.Learn.QueueDir, err))
-	}
 	return "", nil
+}
+
+// incoming is a message that is read up to its end, or to where it is too big.
+type incoming struct {
+	r           io.Reader
+	least, most int64 // bytes
+	size        int64 // read so far
+	err         error // that ended it
+}
+
+// errSize ends a message that is too small or too big.
+var errSize = errors.New("too small or too big")
+
+func (m *incoming) Read(p []byte) (int, error) {
+	if m.err != nil {
+		return 0, m.err
+	}
+	n, err := m.r.Read(p)
+	m.size += int64(n)
+	if m.size > m.most || errors.Is(err, io.EOF) && m.size < m.least {
+		err = errSize
+	}
+	m.err = err
+	return n, err
 }
 
 // SwitchedOff tells whether the user with that home does not want to teach.
