@@ -8,6 +8,9 @@
 // a word made of the message's hash, and the words of all messages are in the
 // database: it tells, before a lesson and after it, what it knows a message as. The
 // message that is classified later has no such field, so the word changes no verdict.
+// No sender can guess the words: they are made with a key, the file dovetail-key beside
+// the database. Without it another one is made, and what was learned before is known to
+// the ledger alone.
 //
 // Maintenance that throws rare words away (bogoutil -c) takes those words too; what
 // was learned long ago is then known to the ledger alone.

@@ -293,3 +293,48 @@ func TestLookupError(t *testing.T) {
 		t.Errorf("got %+v", res)
 	}
 }
+
+// The words of lessons cannot be guessed: a message with those of others in it does not
+// keep them from being learned.
+func TestForgedWord(t *testing.T) {
+	u := newUsers(t)
+	b := backend(t, bogofilter.Options{Lookup: u.lookup})
+	next := learntest.Item(t, corpus.New(4).Spam(1), learn.Spam, learn.None)
+	word := strings.Map(func(r rune) rune {
+		if r <= '9' {
+			return 'g' + r - '0'
+		}
+		return r
+	}, next.Hash.String()[:22])
+	first := learntest.Item(t, append([]byte("X-Dovetail-Lesson: "+word+"\nX-Other: "+word+"\n"), corpus.New(4).Spam(0)...), learn.Spam, learn.None)
+	wantLearned(t, b.Learn(t.Context(), "user1", []learn.Item{first}))
+	wantLearned(t, b.Learn(t.Context(), "user1", []learn.Item{next}))
+}
+
+// A key that is damaged is told, and another one is made when it is away.
+func TestKey(t *testing.T) {
+	u := newUsers(t)
+	b := backend(t, bogofilter.Options{Lookup: u.lookup})
+	items := learntest.Lessons(t, 2)
+	wantLearned(t, b.Learn(t.Context(), "user1", items[:2]))
+	key := filepath.Join(u.homes, "user1", ".bogofilter", "dovetail-key")
+	if err := os.Truncate(key, 3); err != nil {
+		t.Fatal(err)
+	}
+	wantErrors(t, b.Learn(t.Context(), "user1", items[2:]), "dovetail-key: unexpected EOF")
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	// Nobody waits for a FIFO in its place.
+	if err := syscall.Mkfifo(key, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	wantErrors(t, b.Learn(t.Context(), "user1", items[2:]), "dovetail-key")
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	wantLearned(t, b.Learn(t.Context(), "user1", items[2:]))
+	if left, _ := filepath.Glob(key + "*"); len(left) != 1 {
+		t.Errorf("files %q", left)
+	}
+}

@@ -3,6 +3,9 @@ package bogofilter
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"dovetail/internal/message"
 	"dovetail/internal/program"
 	"dovetail/learn"
 )
@@ -23,15 +27,19 @@ type database struct {
 	name   string // of bogofilter
 	job    program.Job
 	as     func(func() error) error // does something with the user's rights
+	key    []byte                   // of the words; set by there
 }
 
 // field is the header field that holds a message's word.
 const field = "X-Dovetail-Lesson"
 
 // word gives the word of a message. Bogofilter takes words of 3 to 30 characters, and
-// makes less of those that are mostly digits: so it is letters, 88 bits of the hash.
-func word(h learn.Hash) string {
-	letters := []byte(h.String()[:22])
+// makes less of those that are mostly digits: so it is letters, for 88 bits. They are made
+// with a key, or a sender could put the words of other messages into one.
+func (d *database) word(h learn.Hash) string {
+	sum := hmac.New(sha256.New, d.key)
+	sum.Write(h[:])
+	letters := []byte(hex.EncodeToString(sum.Sum(nil)[:11]))
 	for i, c := range letters {
 		if c <= '9' {
 			letters[i] = 'g' + c - '0'
@@ -49,7 +57,7 @@ func (d *database) known(ctx context.Context, items []learn.Item) (map[learn.Has
 	var words bytes.Buffer
 	hashes := make(map[string]learn.Hash, len(items))
 	for _, item := range items {
-		name := "head:" + word(item.Hash)
+		name := "head:" + d.word(item.Hash)
 		hashes[name] = item.Hash
 		words.WriteString(name + "\n")
 	}
@@ -78,11 +86,15 @@ func (d *database) known(ctx context.Context, items []learn.Item) (map[learn.Has
 	return known, nil
 }
 
-// there tells whether there is a database, and makes its folder when there is none.
+// there tells whether there is a database, and makes its folder when there is none, and
+// the key.
 func (d *database) there() (there bool, err error) {
-	err = d.as(func() error {
+	err = d.as(func() (err error) {
 		if err := os.MkdirAll(d.dir, 0o700); err != nil {
 			return fmt.Errorf("making bogofilter's folder: %w", err)
+		}
+		if d.key, err = readKey(filepath.Join(d.dir, keyFile)); err != nil {
+			return fmt.Errorf("the key of lessons: %w", err)
 		}
 		entries, err := os.ReadDir(d.dir)
 		for _, e := range entries {
@@ -138,7 +150,7 @@ func (d *database) register(ctx context.Context, way string, items []learn.Item)
 		for i := 0; err == nil && i < len(items); i++ {
 			name := filepath.Join(folder, strconv.Itoa(i))
 			list.WriteString(name + "\n")
-			err = write(name, items[i])
+			err = write(name, d.word(items[i].Hash), items[i].Message)
 		}
 		return err
 	})
@@ -149,12 +161,12 @@ func (d *database) register(ctx context.Context, way string, items []learn.Item)
 	return err
 }
 
-func write(name string, item learn.Item) error {
+func write(name, word string, m *message.Message) error {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fs.FileMode(0o600))
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, io.MultiReader(strings.NewReader(field+": "+word(item.Hash)+"\n"), item.Message.Open()))
+	_, err = io.Copy(f, io.MultiReader(strings.NewReader(field+": "+word+"\n"), m.Open()))
 	return errors.Join(err, f.Close())
 }
 

@@ -177,6 +177,31 @@ func TestBadMessages(t *testing.T) {
 	}
 }
 
+// A FIFO that took the place of a message, and that somebody holds open, is not waited for.
+func TestSwappedMessage(t *testing.T) {
+	dir := t.TempDir()
+	name := dir + "/1"
+	write(t, name, text("one"))
+	s, err := source.Open(t.Context(), dir, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := errors.Join(os.Remove(name), syscall.Mkfifo(name, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	holder, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(10*time.Second, func() { holder.Close() })
+	for _, err := range s.Messages(t.Context()) {
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
 func TestOpenErrors(t *testing.T) {
 	for _, name := range []string{"/nonexistent", "/dev/null", "imap://host/x", "imaps://u:secret@host/x", "imap://u@127.0.0.1:1/x", "ftp://x/y"} {
 		s, err := source.Open(context.Background(), name, source.Options{Password: func() (string, error) { return "pw", nil }})
