@@ -115,13 +115,33 @@ func (f *imapFolder) fetch(wanted imap.UIDSet, yield func(Message, error) bool) 
 	fetch := f.client.Fetch(wanted, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
 	goOn = true
 	for data := fetch.Next(); data != nil && goOn; data = fetch.Next() {
-		m, err := data.Collect()
-		if err != nil {
+		m, err := f.message(data)
+		if err != nil && !errors.Is(err, ErrTooBig) {
 			return false, errors.Join(err, fetch.Close())
 		}
-		goOn = yield(Message{f.name(m.UID), message.Parse(m.FindBodySection(section))}, nil)
+		goOn = yield(m, err)
 	}
 	return goOn, fetch.Close()
+}
+
+// message reads one message. It may be larger than the server has said.
+func (f *imapFolder) message(data *imapclient.FetchMessageData) (Message, error) {
+	m := Message{Message: message.Parse(nil)}
+	var err error
+	for item := data.Next(); item != nil; item = data.Next() {
+		switch item := item.(type) {
+		case imapclient.FetchItemDataUID:
+			m.Name = f.name(item.UID)
+		case imapclient.FetchItemDataBodySection:
+			if item.Literal != nil {
+				m.Message, err = readMessage(item.Literal, f.o.MaxSize)
+			}
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("message %s: %w", m.Name, err)
+	}
+	return m, err
 }
 
 func (f *imapFolder) name(uid imap.UID) string { return fmt.Sprintf("%s:%d", f.url, uid) }

@@ -1,11 +1,13 @@
 package source_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -211,6 +213,43 @@ func TestOpenErrors(t *testing.T) {
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A server that says less of a message's size than it sends does not fill the memory.
+func TestLyingServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		fmt.Fprint(c, "* OK [CAPABILITY IMAP4rev1] ready\r\n")
+		for in := bufio.NewScanner(c); in.Scan(); {
+			tag, command, _ := strings.Cut(in.Text(), " ")
+			switch {
+			case strings.HasPrefix(command, "UID SEARCH"):
+				fmt.Fprint(c, "* SEARCH 1 2\r\n")
+			case strings.HasPrefix(command, "UID FETCH") && strings.Contains(command, "RFC822.SIZE"):
+				for uid := 1; uid <= 2; uid++ {
+					fmt.Fprintf(c, "* %d FETCH (UID %d RFC822.SIZE 10 INTERNALDATE \"21-Nov-2026 08:00:00 +0000\")\r\n", uid, uid)
+				}
+			case strings.HasPrefix(command, "UID FETCH"):
+				large := text("large") + strings.Repeat("x", 5000)
+				fmt.Fprintf(c, "* 1 FETCH (UID 1 BODY[] {%d}\r\n%s)\r\n* 2 FETCH (UID 2 BODY[] {%d}\r\n%s)\r\n", len(large), large, len(text("small")), text("small"))
+			}
+			fmt.Fprintf(c, "%s OK done\r\n", tag)
+		}
+	}()
+	url := "imap://user1@" + l.Addr().String() + "/INBOX"
+	got, errs := read(t, url, source.Options{MaxSize: 1000, Password: func() (string, error) { return "secret", nil }})
+	if !slices.Equal(got, []string{"small"}) || len(errs) != 1 || !errors.Is(errs[0], source.ErrTooBig) || !strings.Contains(errs[0].Error(), ":1: ") {
+		t.Errorf("%q, %v", got, errs)
 	}
 }
 
