@@ -119,7 +119,7 @@ func TestUsers(t *testing.T) {
 		{config.Userdb{Driver: "static", UID: "1000", GID: "1000", Home: "/srv/%n"}, "bob", "/srv/bob"},
 		{config.Userdb{Driver: "passwd"}, "root", "/root"},
 		{config.Userdb{Driver: "passwd-file", Path: users}, "bob", "/b"},
-		{config.Userdb{Driver: "dovecot", Socket: filepath.Join(dir, "nosuch")}, "bob", ""},
+		{config.Userdb{Driver: "dovecot", Socket: filepath.Join(dir, "nosuch"), UID: "1000", GID: "1000", Home: "/srv/%n"}, "bob", ""},
 	} {
 		root.Userdb, root.Mail.FirstValidUID = tt.userdb, 0
 		resolver, err := Resolver(root, "lmtp")
@@ -133,6 +133,13 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%s: got %v", tt.userdb.Driver, err)
 		case tt.home != "" && (err != nil || rcpt.User.Home != tt.home || rcpt.Detail != "x" || rcpt.Location != "maildir:~/Maildir"):
 			t.Errorf("%s: got %+v, %v", tt.userdb.Driver, rcpt, err)
+		}
+	}
+	for _, wrong := range []config.Userdb{{UID: "nosuch"}, {GID: "nosuch"}, {Home: "%y"}} {
+		root.Userdb = wrong
+		root.Userdb.Driver = "dovecot"
+		if _, err := Resolver(root, "lmtp"); mailerr.ExitCode(err) != mailerr.ExConfig {
+			t.Errorf("%+v: %v", wrong, err)
 		}
 	}
 	root.Userdb = config.Userdb{Driver: "ldap"}

@@ -45,9 +45,23 @@ func Users(c *config.Config, service string) (userdb.Lookuper, error) {
 	case "passwd-file":
 		return passwdfile.New(passwdfile.Options{Path: u.Path, UsernameFormat: u.UsernameFormat, UID: u.UID, GID: u.GID, Home: u.Home, Mail: u.Mail})
 	case "dovecot":
-		return dovecot.New(dovecot.Options{Socket: u.Socket, Service: service, Timeout: u.Timeout}), nil
+		return dovecotUsers(u, service)
 	}
 	return nil, fmt.Errorf("userdb.driver: driver %q is not known", u.Driver)
+}
+
+func dovecotUsers(u config.Userdb, service string) (_ userdb.Lookuper, err error) {
+	o := dovecot.Options{Socket: u.Socket, Service: service, Timeout: u.Timeout}
+	if u.UID != "" {
+		o.UID, err = userdb.UID(u.UID)
+	}
+	if u.GID != "" && err == nil {
+		o.GID, err = userdb.GID(u.GID)
+	}
+	if u.Home != "" && err == nil {
+		o.Home, err = expand.Parse(u.Home)
+	}
+	return dovecot.New(o), err
 }
 
 func badConfig(err error) error {

@@ -91,9 +91,9 @@ type LMTP struct {
 // Userdb says who the users are.
 type Userdb struct {
 	Driver         string        `toml:"driver" oneof:"static passwd passwd-file dovecot sql"`
-	UID            string        `toml:"uid" check:"uid"`                  // driver static: number or name, with variables
-	GID            string        `toml:"gid" check:"gid"`                  // driver static
-	Home           string        `toml:"home" check:"template"`            // driver static: template such as /srv/mail/%d/%n
+	UID            string        `toml:"uid" check:"uid"`                  // number or name; passwd-file and dovecot: of users who have none (Dovecot's mail_uid)
+	GID            string        `toml:"gid" check:"gid"`                  // the same for the group (mail_gid)
+	Home           string        `toml:"home" check:"template"`            // template such as /srv/mail/%d/%n; passwd-file and dovecot: of users who have none (mail_home)
 	Mail           string        `toml:"mail" check:"location"`            // mail_location of all users; empty: that of [mail]
 	Users          []string      `toml:"users"`                            // driver static: all users there are; empty: every name is one
 	Path           string        `toml:"path" check:"template"`            // driver passwd-file: the file

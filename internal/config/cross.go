@@ -13,7 +13,7 @@ var driverKeys = map[string]map[string]bool{
 	"static":      {"uid": true, "gid": true, "home": true, "mail": false, "users": false},
 	"passwd":      {},
 	"passwd-file": {"path": true, "username_format": false, "uid": false, "gid": false, "home": false, "mail": false},
-	"dovecot":     {"socket": false, "timeout": false},
+	"dovecot":     {"socket": false, "timeout": false, "uid": false, "gid": false, "home": false},
 }
 
 // cross checks settings against each other.

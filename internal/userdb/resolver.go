@@ -125,6 +125,9 @@ func (r *Resolver) locate(rcpt *Recipient) error {
 	u := rcpt.User
 	if u.UID < r.FirstUID || r.LastUID != 0 && u.UID > r.LastUID {
 		err := fmt.Errorf("user %s has uid %d: not permitted (first_valid_uid %d, last_valid_uid %d)", u.Name, u.UID, r.FirstUID, r.LastUID)
+		if u.UID == 0 { // root, or nothing said
+			err = fmt.Errorf("%w; where the user database names no uid, [userdb] uid can", err)
+		}
 		rcpt.step("user id", "%v", err)
 		return Fault(err)
 	}

@@ -99,10 +99,11 @@ func TestResolve(t *testing.T) {
 }
 
 func TestLocation(t *testing.T) {
-	db := table{users: named("bob@x", "own", "bad", "odd:name", "low")}
+	db := table{users: named("bob@x", "own", "bad", "odd:name", "low", "none")}
 	db.users["own"].Mail = "maildir:/m/%n:INDEX=%h/i"
 	db.users["bad"].Mail = "maildir:%y"
 	db.users["low"].UID = 1
+	db.users["none"].UID = 0
 	r := &userdb.Resolver{Users: &db, Location: expand.MustParse("maildir:/srv/%d/%n:INBOX=~/in"), FirstUID: 500, LastUID: 2000}
 	tests := []struct{ user, location, fault string }{
 		{"bob@x", "maildir:/srv/x/bob:INBOX=~/in", ""},
@@ -110,6 +111,7 @@ func TestLocation(t *testing.T) {
 		{"bad", "", `mail location of bad: "maildir:%y": unknown variable %y`},
 		{"odd:name", "", `"odd:name" has a character`},
 		{"low", "", "user low has uid 1: not permitted (first_valid_uid 500"},
+		{"none", "", "last_valid_uid 2000); where the user database names no uid, [userdb] uid can"},
 	}
 	for _, tt := range tests {
 		rcpt, err := r.ResolveUser(t.Context(), tt.user)

@@ -8,6 +8,10 @@
 // One that nobody uses is closed in time: the driver may be one of a configuration
 // that is not in force any more. A list of users is read over a connection of its own.
 //
+// Dovecot's settings mail_uid, mail_gid and mail_home, for users of whom its user
+// databases say nothing else, are not in the answer (seen with 2.3.19 and 2.4.1):
+// they have to be told in Options.
+//
 // Dovecot's rules for the socket: with mode 0666, its default, it answers only
 // an asker whose uid is the one of the user found, or the owner of the socket.
 // With any other mode whoever may connect gets every answer. The usual setting
@@ -15,6 +19,7 @@
 package dovecot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +32,7 @@ import (
 	"time"
 
 	"dovetail/internal/userdb"
+	"dovetail/internal/userdb/expand"
 )
 
 // DefaultSocket is where Debian's Dovecot has the socket.
@@ -53,6 +59,10 @@ type Options struct {
 	Socket  string        // path; empty is DefaultSocket
 	Service string        // what Dovecot calls us (%s, protocol blocks); empty is "lmtp"
 	Timeout time.Duration // for one answer; 0 is DefaultTimeout
+	// UID, GID and Home are those of users whom Dovecot gives none. The home is a
+	// template; nil for none.
+	UID, GID uint32
+	Home     *expand.Template
 }
 
 // Driver is the user database. It is safe for many goroutines.
@@ -136,7 +146,19 @@ func (d *Driver) lookup(ctx context.Context, name string) (*userdb.User, error) 
 	if errors.Is(err, errFailed) {
 		err = d.explainFailure(err)
 	}
-	return user, err
+	if err != nil {
+		return nil, err
+	}
+	return user, d.complete(user)
+}
+
+// complete fills in what Dovecot did not say.
+func (d *Driver) complete(u *userdb.User) (err error) {
+	u.UID, u.GID = cmp.Or(u.UID, d.o.UID), cmp.Or(u.GID, d.o.GID)
+	if u.Home == "" && d.o.Home != nil {
+		u.Home, err = d.o.Home.Path(&expand.Vars{User: u.Name}, "")
+	}
+	return err
 }
 
 // connection gives the living connection, or waits for one being made.

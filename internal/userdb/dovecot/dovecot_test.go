@@ -14,6 +14,7 @@ import (
 
 	"dovetail/internal/mailerr"
 	"dovetail/internal/userdb"
+	"dovetail/internal/userdb/expand"
 	"dovetail/internal/userdb/userdbtest"
 )
 
@@ -54,6 +55,28 @@ func TestAnswerIsUnderstood(t *testing.T) {
 	}
 	if asked := s.questions(); len(asked) != 1 || asked[0] != "USER\t1\tAnna\tservice=lmtp" {
 		t.Errorf("asked %q", asked)
+	}
+}
+
+// What Dovecot does not say comes from the settings, and root's uid is not nothing.
+func TestCompleted(t *testing.T) {
+	s := startFake(t, greeting23, users(map[string]string{
+		"bare@b.org": "bare@b.org", "full": "full\tuid=7\tgid=8\thome=/full", "root": "root\tuid=0\tgid=0",
+	}))
+	d := New(Options{Socket: s.socket, UID: 1500, GID: 1600, Home: expand.MustParse("/srv/%d/%n")})
+	defer d.Close()
+	for name, want := range map[string]string{
+		"bare@b.org": "user bare@b.org uid 1500 gid 1600 home /srv/b.org/bare", "full": "user full uid 7 gid 8 home /full",
+	} {
+		if u, err := d.Lookup(t.Context(), name); err != nil || u.String() != want {
+			t.Errorf("got %v, %v, want %s", u, err, want)
+		}
+	}
+	if u, err := d.Lookup(t.Context(), "root"); err == nil || mailerr.IsPermanent(err) || !strings.Contains(err.Error(), `uid "0" is root's`) {
+		t.Errorf("root: %v, %v", u, err)
+	}
+	if u, err := s.driver(t).Lookup(t.Context(), "bare@b.org"); err != nil || u.UID != 0 || u.Home != "" {
+		t.Errorf("without settings: %v, %v", u, err)
 	}
 }
 

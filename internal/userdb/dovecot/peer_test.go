@@ -166,6 +166,22 @@ func TestVariables(t *testing.T) {
 	})
 }
 
+// Dovecot keeps its mail_uid and the like to itself.
+func TestMailUID(t *testing.T) {
+	userdb := map[string]string{
+		"2.3": "userdb {\n  driver = static\n  args = allow_all_users=yes x=y\n}\n",
+		"2.4": "userdb static {\n  userdb_static_allow_all_users = yes\n  fields {\n    x = y\n  }\n}\n",
+	}
+	each(t, func(t *testing.T, g generation) {
+		d := g.start(t, peer.DovecotOptions{Users: peer.OneUID(1), Extra: "mail_uid = 1500\nmail_gid = 1500\nmail_home = /srv/mail\n" + userdb[g.name]})
+		driver := dovecot.New(dovecot.Options{Socket: d.AuthUserdb, UID: 1500, GID: 1600, Home: expand.MustParse("/srv/%n")})
+		t.Cleanup(func() { driver.Close() })
+		if u, err := driver.Lookup(t.Context(), "zed"); err != nil || u.String() != "user zed uid 1500 gid 1600 home /srv/zed" {
+			t.Errorf("got %v, %v", u, err)
+		}
+	})
+}
+
 const asNobody = "DOVETAIL_TEST_SOCKET"
 
 // TestAsNobody is run by TestPermissions, by another user.

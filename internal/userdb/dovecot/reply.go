@@ -41,7 +41,11 @@ func parseUser(f []string) (*userdb.User, error) {
 			continue // QUIRK: Dovecot 2.4 leaves a stray TAB behind local_name
 		}
 		key, value, _ := strings.Cut(unescape(field), "=")
-		if err := u.Set(key, value); err != nil {
+		err := u.Set(key, value)
+		if err == nil && key == "uid" && u.UID == 0 {
+			err = fmt.Errorf("uid %q is root's", value) // it must not look like none
+		}
+		if err != nil {
 			return nil, fmt.Errorf("answer for %s: %w", u.Name, err)
 		}
 	}
