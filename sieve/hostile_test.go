@@ -79,7 +79,7 @@ func (h hostile) Script(_ Location, name string) (string, []byte, error) {
 }
 
 func (h hostile) test(t *testing.T) {
-	e, err := New(Options{Limits: h.limits, Extensions: "+editheader +imapflags +notify"})
+	e, err := New(Options{Limits: h.limits, Extensions: "+editheader +imapflags +notify +vnd.dovecot.debug"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,11 +218,13 @@ func TestHostileScripts(t *testing.T) {
 		{name: "a long key in Unicode, for a header of 9000 fields", script: `if header :comparator "i;unicode-casemap" :is "X" "` + rep("ä", 10_000) + `" {}`, msg: rep("X: y\n", 9000), limits: soon, run: late},
 		{name: "a long number, for a header of 9000 fields", script: `require "comparator-i;ascii-numeric"; if header :comparator "i;ascii-numeric" :is "X" "` + rep("1", 200_000) + `" {}`, msg: rep("X: 1\n", 9000), limits: soon, run: late},
 		{name: "100,000 flags to find", script: `require "imap4flags"; addflag "` + many("f% ", 3000) + `"; if hasflag "` + many("g% ", 100_000) + `" {}`, limits: soon, run: late},
+		{name: "20,000 variables with 600 flags", script: `require ["imap4flags", "variables"]; set "a" "` + many("f% ", 600) + `"; if hasflag [` + rep(`"a",`, 20_000) + `"a"] "zz" {}`, limits: Limits{Time: 100 * time.Millisecond}, run: late},
 		{name: "300,000 flags from the message", script: `require ["imap4flags", "variables"]; if header :matches "X" "*" { addflag "${1}"; removeflag "${1}"; }`, msg: "X: " + many("f% ", 300_000) + "\n", limits: Limits{Time: 10 * time.Second}},
 		{name: "300,000 flags from the message, as of old", script: `require ["imapflags", "variables"]; if header :matches "X" "*" { addflag "${1}"; removeflag "${1}"; }`, msg: "X: " + many("f% ", 300_000) + "\n", limits: Limits{Time: 10 * time.Second}},
 		// Answers, notifications and ids
 		{name: "20,000 addresses of the user's, a header of 20,000", script: `require "vacation"; vacation :addresses [` + many(`"a%@b",`, 20_000) + `"x@y"] "z";`, msg: rep("To: a@c\n", 20_000), limits: soon, run: late},
 		{name: "the text of the message 10,000 times", script: `require "notify"; notify :message "` + rep("$text$", 10_000) + `" :options "x@y";`, msg: "X: y\n\n" + rep("x", 60_000), actions: 1},
+		{name: "500 long URIs", script: `require ["enotify", "variables"]; set "x" "mailto:` + rep("a@b%2C", 600) + `a@b"; if valid_notify_method [` + rep(`"${x}",`, 500) + `"x"] {}`, limits: soon, run: late},
 		{name: "1000 unique ids", script: `require "duplicate";` + many(`if duplicate :uniqueid "a%" {}`, 1000), actions: 100, log: "more than 100 unique ids"},
 		// Headers
 		{name: "1000 names with :index", script: `require "index"; if header :index 1 [` + rep(`"X",`, 1000) + `"b"] "z" {}`, msg: rep("X: y\n", 90_000)},
@@ -233,9 +235,11 @@ func TestHostileScripts(t *testing.T) {
 		{name: "1000 edits of a header of 4 MiB", script: `require "editheader";` + many(`addheader "A%" "b"; deleteheader :index 1 "X"; deleteheader "A%";`, 1000), msg: rep("X: "+rep("z", 40)+"\n", 90_000), limits: soon, run: late},
 		{name: "1000 edits of a header of 100 KiB", script: `require "editheader";` + many(`addheader "A%" "b"; deleteheader :index 1 "X"; deleteheader "A%";`, 1000), msg: rep("X: "+rep("z", 90)+"\n", 1000)},
 		{name: "deleteheader of 4 MiB with a regex", script: `require ["editheader", "regex"]; deleteheader :regex "X" "` + rep("z*", 1000) + `y";`, msg: rep("X: "+rep("z", 40)+"\n", 90_000), limits: soon, run: late},
+		{name: "1000 long lines for the log", script: `require ["vnd.dovecot.debug", "variables"]; set "a" "` + rep("f", 4000) + `"; ` + rep(`debug_log "`+rep("${a}", 40)+`";`, 1000), log: "DEBUG: ff"},
 		{name: "100,000 warnings", script: `require ["editheader", "foreverypart"]; foreverypart {` + rep(`deleteheader "received";`, 20) + "}", msg: "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n\nx\n", 9000), log: "is forbidden"},
 		// Parts
 		{name: "20,000 types, for 9000 parts", script: `require "body"; if body :content [` + many(`"a%",`, 20_000) + `"x"] "y" {}`, msg: "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n\nx\n", 9000), limits: soon, run: late},
+		{name: "200,000 fields to copy, of a header of 90,000", script: `require ["enclose", "mime"]; enclose :headers [` + rep(`"a",`, 200_000) + `"b"] "x"; if header :mime :anychild "X" "z" {} keep;`, msg: rep("X: y\n", 90_000), limits: Limits{Time: 3 * time.Second}, actions: 1},
 		{name: "1000 enclosures", script: `require ["enclose", "variables"]; set "a" "` + rep("x", 4000) + `";` + rep(`enclose "`+rep("${a}", 100)+`";`, 1000), run: "enclosed more than 10 times"},
 		{name: "loops in loops over 10,000 parts", script: `require "foreverypart";` + rep("foreverypart {", 4) + rep("}", 4), msg: "Content-Type: multipart/mixed; boundary=b\n\n" + rep("--b\n\nx\n", 9000)},
 		{name: "five loops", script: `require "foreverypart";` + rep("foreverypart {", 5) + rep("}", 5), compile: "nesting limit"},

@@ -212,7 +212,7 @@ func (r *Run) Fail(pos Pos, format string, args ...any) error {
 	if errors.As(err, &re) {
 		return err // logged already
 	}
-	r.log = append(r.log, syntax.Diagnostic{Script: r.program.Name, Pos: pos, Severity: syntax.Error, Text: err.Error()})
+	r.log = append(r.log, r.finding(pos, syntax.Error, err.Error()))
 	return &RunError{Script: r.program.Name, Pos: pos, Err: err}
 }
 
@@ -228,7 +228,19 @@ func (r *Run) Warn(pos Pos, format string, args ...any) { r.logf(pos, syntax.War
 func (r *Run) Info(pos Pos, format string, args ...any) { r.logf(pos, syntax.Info, format, args...) }
 
 func (r *Run) logf(pos Pos, s syntax.Severity, format string, args ...any) {
-	r.log.Add(syntax.Diagnostic{Script: r.program.Name, Pos: pos, Severity: s, Text: fmt.Sprintf(format, args...)})
+	r.log.Add(r.finding(pos, s, fmt.Sprintf(format, args...)))
+}
+
+// maxLogged bounds the bytes of one finding of a run, which may have a script's or a
+// message's own words.
+const maxLogged = 4096
+
+// finding makes an entry of the log.
+func (r *Run) finding(pos Pos, s syntax.Severity, text string) syntax.Diagnostic {
+	if len(text) > maxLogged {
+		text = Truncate(text, maxLogged) + "…"
+	}
+	return syntax.Diagnostic{Script: r.program.Name, Pos: pos, Severity: s, Text: text}
 }
 
 // step counts a command or test and ends a run that takes too long.

@@ -147,6 +147,9 @@ var (
 	offset     = regexp.MustCompile(`^[+-]\d{4}$`)
 )
 
+// maxDate bounds the bytes of a date.
+const maxDate = 1000
+
 // parseDate reads the date of a field, in its own zone: the whole value, or in
 // a trace field what follows the last semicolon (RFC 5321 section 4.4). White space
 // may stand in it (RFC 5322 section 4.3). As with Dovecot months may be written out,
@@ -156,7 +159,9 @@ func parseDate(value string) (time.Time, bool) {
 	if i := strings.LastIndexByte(value, ';'); i >= 0 {
 		value = value[i+1:]
 	}
-	value = strings.TrimSpace(value)
+	if value = strings.TrimSpace(value); len(value) > maxDate {
+		return time.Time{}, false
+	}
 	value = commas.ReplaceAllString(colons.ReplaceAllString(value, ":"), ",")
 	value = months.ReplaceAllString(value, "$1")
 	value = leapSecond.ReplaceAllString(value, "$1:59") // no clock here knows one

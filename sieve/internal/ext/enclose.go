@@ -47,15 +47,17 @@ func compileEnclose(c *engine.Call) (engine.Op, error) {
 // enclosing makes the header of the new message, without the fields of MIME: those
 // of :headers from the old one, the subject, and what a message must have.
 func enclosing(r *engine.Run, c *engine.Call) []message.Field {
-	var copied []string
+	copied := map[string]bool{}
 	if t := c.Tag("headers"); t != nil {
-		copied = t.Strs().Eval(r)
+		for _, name := range t.Strs().Eval(r) {
+			copied[strings.ToLower(name)] = true
+		}
 	}
 	m, have := r.Message(), map[string]bool{}
 	var fields []message.Field
 	for _, f := range m.Fields() {
 		name := strings.ToLower(f.Name)
-		if !strings.HasPrefix(name, "content-") && name != "mime-version" && hasFold(copied, name) {
+		if !strings.HasPrefix(name, "content-") && name != "mime-version" && copied[name] {
 			fields, have[name] = append(fields, f), true
 		}
 	}
@@ -75,15 +77,6 @@ func enclosing(r *engine.Run, c *engine.Call) []message.Field {
 		fields = append(fields, message.RawField("Date", r.Now().Format("Mon, 02 Jan 2006 15:04:05 -0700")))
 	}
 	return fields
-}
-
-func hasFold(list []string, name string) bool {
-	for _, n := range list {
-		if strings.EqualFold(n, name) {
-			return true
-		}
-	}
-	return false
 }
 
 func without(fields []message.Field, name string) []message.Field {

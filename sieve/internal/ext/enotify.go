@@ -260,7 +260,11 @@ func compileValidMethod(c *engine.Call) (engine.Cond, error) {
 	uris := c.Strs(0)
 	return func(r *engine.Run) (bool, error) {
 		for _, s := range uris {
-			if _, err := parseNotifyMethod(s.Eval(r)); err != nil {
+			uri := s.Eval(r)
+			if err := r.Spend(1024 * len(uri)); err != nil {
+				return false, err
+			}
+			if _, err := parseNotifyMethod(uri); err != nil {
 				return false, nil
 			}
 		}

@@ -103,22 +103,31 @@ func compileHasflag(c *engine.Call) (engine.Cond, error) {
 	}
 	m := c.Matcher()
 	return func(r *engine.Run) (bool, error) {
-		have := r.Flags()
-		if vars != nil {
-			have = nil
-			for _, v := range vars {
-				have = append(have, engine.AddFlags(nil, []string{v.Get(r)})...)
-			}
-		}
 		x := m.Begin(r)
-		var err error
-		for _, f := range have {
-			if err = x.Value(f); err != nil {
-				break
+		if vars == nil {
+			return x.End(matchFlags(&x, r.Flags()))
+		}
+		for _, v := range vars {
+			value := v.Get(r)
+			err := r.Spend(16 * len(value))
+			if err == nil {
+				err = matchFlags(&x, engine.AddFlags(nil, []string{value}))
+			}
+			if err != nil {
+				return x.End(err)
 			}
 		}
-		return x.End(err)
+		return x.End(nil)
 	}, nil
+}
+
+func matchFlags(x *engine.Matching, flags []string) error {
+	for _, f := range flags {
+		if err := x.Value(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // splitFlagKey makes each flag of a key a key of its own, where flags are

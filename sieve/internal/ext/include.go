@@ -90,7 +90,7 @@ var includes = engine.NewState(func() *included {
 
 func checkScriptName(name string) error {
 	if !engine.ValidScriptName(name) {
-		return fmt.Errorf("include: invalid script name '%.80q'", name)
+		return fmt.Errorf("include: invalid script name %.80q", name)
 	}
 	return nil
 }

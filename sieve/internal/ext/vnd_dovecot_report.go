@@ -73,6 +73,10 @@ func compileReport(c *engine.Call) (engine.Op, error) {
 // says for people, the facts for programs, and the message.
 func makeReport(r *engine.Run, kind, text string, headersOnly bool) (*message.Message, error) {
 	var b bytes.Buffer
+	if !headersOnly {
+		b.Grow(int(r.Original().Size()) + len(text) + 4096)
+	}
+	b.WriteByte('\n') // an empty header
 	w := multipart.NewWriter(&b)
 	part := func(header ...string) io.Writer {
 		h := textproto.MIMEHeader{}
@@ -103,7 +107,7 @@ func makeReport(r *engine.Run, kind, text string, headersOnly bool) (*message.Me
 		break
 	}
 	from := reportFrom.Of(r).Of(r, r.Env().Postmaster)
-	return message.Parse(append([]byte("\n"), b.Bytes()...)).Prepend(
+	return message.Parse(b.Bytes()).Prepend(
 		message.RawField("From", "<"+cmp.Or(from, r.Env().Postmaster)+">"),
 		message.NewField("Subject", subject),
 		message.RawField("Auto-Submitted", "auto-generated (report)"),
