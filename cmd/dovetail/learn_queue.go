@@ -82,7 +82,7 @@ func printQueue(w io.Writer, format string, entries []queue.Entry, now time.Time
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, e := range entries {
 		if e.Err != nil {
-			fmt.Fprintf(table, "%s\t%v\n", e.ID, e.Err)
+			fmt.Fprintf(table, "%s\t%s\n", e.ID, cli.OneLine(e.Err.Error()))
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%s old\t%s\t%s\t%s\t%d bytes\n", e.ID, now.Sub(e.Lesson.At).Round(time.Second), cmp.Or(e.Lesson.User, "(site)"), e.Lesson.Class, e.Lesson.Origin, e.Size)

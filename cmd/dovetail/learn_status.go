@@ -146,7 +146,7 @@ func (s *learnState) print(w io.Writer, now time.Time) error {
 			if !b.Up {
 				state = "DOWN"
 			}
-			fmt.Fprintf(table, "%s\t%s for %s\t%d waiting\t%s\n", b.Name, state, now.Sub(b.Since).Round(time.Second), b.Waiting, b.LastError)
+			fmt.Fprintf(table, "%s\t%s for %s\t%d waiting\t%s\n", b.Name, state, now.Sub(b.Since).Round(time.Second), b.Waiting, cli.OneLine(b.LastError))
 		}
 	}
 	for _, k := range s.Known {

@@ -239,7 +239,7 @@ func (s *sweep) end(ctx context.Context) error {
 		return fmt.Errorf("stopped after %v, in the last of %s", s.options.maxTime, users)
 	case err != nil:
 		return fmt.Errorf("interrupted in the last of %s", users)
-	case s.worst != 0 && s.many():
+	case s.failed > 0 && s.many():
 		return exit(fmt.Errorf("%d of %s failed", s.failed, users), s.worst)
 	case s.worst != 0:
 		return exit(errors.New("not everything could be done"), s.worst)
