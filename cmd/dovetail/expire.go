@@ -118,7 +118,7 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 // takeTurns locks other runs out. Where that cannot be had, mail is expired all the same:
 // it may be a full disk that waits for it.
 func (e *expirer) takeTurns() (err error) {
-	e.turns, err = openTurns(e.options.turnsFile(e.sweep.config.State.URL))
+	e.turns, err = e.options.turns(e.sweep.config.State.URL)
 	switch {
 	case errors.Is(err, errUnderWay):
 		return err

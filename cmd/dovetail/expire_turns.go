@@ -16,16 +16,20 @@ import (
 	"dovetail/internal/mailerr"
 )
 
-// turnsFile gives the file of the turns.
-func (o *expireOptions) turnsFile(stateURL string) string {
+// turns opens the file of the turns. Its folder is made, as that of the database is, unless
+// somebody has named the file.
+func (o *expireOptions) turns(stateURL string) (*turns, error) {
+	if o.next != "" {
+		return openTurns(o.next)
+	}
 	dir := "/var/lib/dovetail"
 	if path, ok := strings.CutPrefix(stateURL, "sqlite:"); ok {
 		dir = filepath.Dir(path)
 	}
-	if o.next != "" {
-		return o.next
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
 	}
-	return filepath.Join(dir, "expire.next")
+	return openTurns(filepath.Join(dir, "expire.next"))
 }
 
 // turns are those of the users in a run. Their file is locked as long as the run goes on,

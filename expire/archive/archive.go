@@ -95,7 +95,7 @@ func (a *Archive) Add(ctx context.Context, m *expire.Match, open func() (io.Read
 	if err != nil {
 		return err
 	}
-	err = a.read(in)
+	err = a.read(stoppable{ctx, in})
 	if closeErr := in.Close(); err == nil {
 		err = closeErr
 	}
@@ -221,12 +221,26 @@ func (o *Options) warn(err error) {
 	}
 }
 
+// stoppable is a reader that ends with its context: a file that takes no room on disk may
+// take hours to read.
+type stoppable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s stoppable) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(p)
+}
+
 // digest is a short form of SHA-256: equal ones are of the same bytes.
 type digest [16]byte
 
-func sumOf(r io.Reader) (d digest, err error) {
+func sumOf(ctx context.Context, r io.Reader) (d digest, err error) {
 	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
+	if _, err := io.Copy(h, stoppable{ctx, r}); err != nil {
 		return d, err
 	}
 	copy(d[:], h.Sum(nil))

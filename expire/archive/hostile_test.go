@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -119,5 +120,46 @@ func TestMboxShared(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(shared))
 	if err != nil || len(left) != 2 {
 		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// stopping stops a context when it is read, and goes on for long.
+type stopping struct {
+	stop  context.CancelFunc
+	reads int
+}
+
+func (s *stopping) Close() error { return nil }
+
+func (s *stopping) Read(p []byte) (int, error) {
+	s.stop()
+	if s.reads++; s.reads > 100 {
+		return 0, io.EOF
+	}
+	return len(p), nil
+}
+
+// What takes long to read is not read any more when the time is over.
+func TestStopped(t *testing.T) {
+	for _, place := range []string{"mbox:~/old", "maildir:~/old"} {
+		h := newHome(t)
+		h.put("INBOX", text("one"), received)
+		m := h.matches("INBOX")[0]
+		ctx, cancel := context.WithCancel(t.Context())
+		a := h.open(place, fsx.OS{})
+		err := a.Add(ctx, &m, func() (io.ReadCloser, error) { return &stopping{stop: cancel}, nil })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: a message: %v", place, err)
+		}
+		h.archive(place, "INBOX")
+		if err := a.Add(t.Context(), &m, opener(m)); err != nil {
+			t.Error(err)
+		}
+		if err := a.Flush(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: what is there: %v", place, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -53,7 +53,7 @@ func (k *maildirKeeper) add(ctx context.Context, m *item) error {
 	if k.o.Place.boxed {
 		folder = mailstore.Inbox
 	}
-	sum, err := sumOf(m.message.Open())
+	sum, err := sumOf(ctx, m.message.Open())
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (k *maildirKeeper) there(ctx context.Context, w waiting, base string) (pres
 	if err != nil || !info.Mode().IsRegular() { // a pipe, at which a reader waits for ever
 		return other, err
 	}
-	sum, err := sumOf(f)
+	sum, err := sumOf(ctx, f)
 	if err != nil || sum != w.sum {
 		return other, err
 	}

@@ -96,11 +96,11 @@ func (k *mboxKeeper) flushLocked(ctx context.Context) error {
 		}
 	}
 	if len(x.pending) > 0 {
-		if err := k.mend(f, x); err != nil {
+		if err := k.mend(ctx, f, x); err != nil {
 			return err
 		}
 	}
-	text, records, err := k.fresh(f, x)
+	text, records, err := k.fresh(ctx, f, x)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (k *mboxKeeper) open(ctx context.Context) (*mboxText, error) {
 }
 
 // fresh gives those of the batch that the file does not have, and the text to append.
-func (k *mboxKeeper) fresh(f *mboxText, x *index) (text []io.Reader, records []record, err error) {
+func (k *mboxKeeper) fresh(ctx context.Context, f *mboxText, x *index) (text []io.Reader, records []record, err error) {
 	gap, err := f.gap()
 	if err != nil {
 		return nil, nil, err
@@ -154,7 +154,7 @@ func (k *mboxKeeper) fresh(f *mboxText, x *index) (text []io.Reader, records []r
 	for _, r := range k.batch {
 		there := taken[r.id]
 		if !there {
-			if there, err = f.has(x, r.id); err != nil {
+			if there, err = f.has(ctx, x, r.id); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -176,10 +176,10 @@ func (k *mboxKeeper) fresh(f *mboxText, x *index) (text []io.Reader, records []r
 
 // mend finds out what of the last batch, in the midst of which a process died, is in
 // the file, and cuts half a message off.
-func (k *mboxKeeper) mend(f *mboxText, x *index) error {
+func (k *mboxKeeper) mend(ctx context.Context, f *mboxText, x *index) error {
 	var kept []record
 	for _, r := range x.pending {
-		whole, err := f.holds(r)
+		whole, err := f.holds(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -190,7 +190,7 @@ func (k *mboxKeeper) mend(f *mboxText, x *index) error {
 		if r.begin >= f.size {
 			break
 		}
-		half, err := f.isBegin(r)
+		half, err := f.isBegin(ctx, r)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -50,31 +51,31 @@ func (f *mboxText) gap() (string, error) {
 }
 
 // has tells whether the file has the message of an id.
-func (f *mboxText) has(x *index, id digest) (bool, error) {
+func (f *mboxText) has(ctx context.Context, x *index, id digest) (bool, error) {
 	r, ok, err := x.find(id)
 	if !ok || err != nil {
 		return false, err
 	}
-	return f.holds(r)
+	return f.holds(ctx, r)
 }
 
 // holds tells whether a message is where its record says.
-func (f *mboxText) holds(r record) (bool, error) {
+func (f *mboxText) holds(ctx context.Context, r record) (bool, error) {
 	if r.end() > f.size {
 		return false, nil
 	}
-	sum, err := sumOf(io.NewSectionReader(f.file, r.begin, r.length))
+	sum, err := sumOf(ctx, io.NewSectionReader(f.file, r.begin, r.length))
 	return sum == r.sum, err
 }
 
 // isBegin tells whether the file ends with the begin of a message: with less than its
 // length, and one From_ line, since those in a message are quoted. Ours has a zone, which
 // no other program writes.
-func (f *mboxText) isBegin(r record) (bool, error) {
+func (f *mboxText) isBegin(ctx context.Context, r record) (bool, error) {
 	if f.size >= r.end() {
 		return false, nil
 	}
-	in := bufio.NewReader(io.NewSectionReader(f.file, r.begin, f.size-r.begin))
+	in := bufio.NewReader(stoppable{ctx, io.NewSectionReader(f.file, r.begin, f.size-r.begin)})
 	first, begin := true, true // of the text, of a line
 	for {
 		line, err := in.ReadSlice('\n')

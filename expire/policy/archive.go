@@ -61,6 +61,8 @@ func (e *execution) add(ctx context.Context, archive Archive, chosen []Chosen) (
 		case errors.Is(err, mailstore.ErrNoMessage):
 			e.report.Changed++
 			continue
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
 		}
 		if broken := archive.Flush(ctx); broken != nil {
 			return nil, broken

@@ -146,6 +146,23 @@ func TestMeanwhile(t *testing.T) {
 			t.Errorf("left %s and %s, report %+v", h.left(".A"), h.left(".B"), got)
 		}
 	})
+	t.Run("the end of the time while archiving", func(t *testing.T) {
+		h := newMail(t)
+		h.user.Archive = func(string) (policy.Archive, error) { return &shelf{t: t}, nil }
+		plan := h.plan(h.planner(h.rule("all", "ALL", func(r *policy.Rule) { everything(r); r.Action = policy.Archived })))
+		ctx, cancel := context.WithCancel(t.Context())
+		h.fs.before = func(name string) error {
+			if strings.Contains(name, "/.A/cur/1.") {
+				cancel()
+				return ctx.Err()
+			}
+			return nil
+		}
+		got := plan.Execute(ctx)
+		if !got.Stopped || len(got.Folders[1].Errors) != 0 || h.left(".A") != "1 2" {
+			t.Errorf("report %+v, left %s", got, h.left(".A"))
+		}
+	})
 	t.Run("the end of the time", func(t *testing.T) {
 		h := newMail(t)
 		plan := h.plan(h.planner(h.rule("all", "ALL", everything)))
