@@ -439,6 +439,23 @@ func TestWatchLog(t *testing.T) {
 	p.ends(0)
 }
 
+// A message of any size that somebody put into the queue is not read, whatever it looks like.
+func TestHugeLesson(t *testing.T) {
+	s := newSite(t)
+	s.put(learn.Spam, "huge")
+	files, err := filepath.Glob(s.path("spool/queue/2*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if err := os.Truncate(files[0], 1<<40); err != nil { // sparse
+		t.Fatal(err)
+	}
+	s.put(learn.Spam, "one")
+	s.start("--once").ends(0)
+	s.left(0)
+	s.rspamd.wants(t, "/learnspam Subject: one")
+}
+
 // systemd hears of every state.
 func TestSystemd(t *testing.T) {
 	s := newSite(t)
