@@ -3,11 +3,13 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"dovetail/internal/fsx"
 	"dovetail/internal/peer"
@@ -70,6 +72,21 @@ func TestHostileFiles(t *testing.T) {
 	}
 	if _, err := os.Stat(secret); err != nil {
 		t.Error(err)
+	}
+}
+
+// What cannot be removed is told, up to a bound.
+func TestManyErrors(t *testing.T) {
+	q := open(t, fsx.OS{})
+	for i := range 100 {
+		id := fmt.Sprintf("20261121T120000.000000000-%016x", i)
+		if err := os.MkdirAll(filepath.Join(q.Dir(), "tmp."+id, "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := q.Clean(time.Now().Add(37 * time.Hour))
+	if n != 0 || err == nil || strings.Count(err.Error(), "\n") != 10 || !strings.Contains(err.Error(), "and 90 more") {
+		t.Errorf("%d, %v", n, err)
 	}
 }
 

@@ -37,7 +37,6 @@
 package queue
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -122,6 +121,15 @@ func (q *Queue) Remove(ids ...string) error {
 	if err := fsx.SyncDir(q.fsys, q.dir); err != nil {
 		errs = append(errs, err)
 	}
+	return some(errs)
+}
+
+// some joins errors, of many the first ones: they are of as many files as somebody made.
+func some(errs []error) error {
+	const most = 10
+	if n := len(errs) - most; n > 0 {
+		errs = append(errs[:most:most], fmt.Errorf("and %d more", n))
+	}
 	return errors.Join(errs...)
 }
 
@@ -132,8 +140,8 @@ func (q *Queue) Clean(now time.Time) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("reading the learn queue: %w", err)
 	}
-	n, failed := 0, 0
-	var first error
+	n := 0
+	var errs []error
 	for _, entry := range entries {
 		name := entry.Name()
 		if !isTmp(name) {
@@ -146,12 +154,8 @@ func (q *Queue) Clean(now time.Time) (int, error) {
 			}
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			first = cmp.Or(first, err)
-			failed++
+			errs = append(errs, fmt.Errorf("removing what a crash left in the learn queue: %w", err))
 		}
 	}
-	if failed > 0 {
-		return n, fmt.Errorf("removing what a crash left in the learn queue: %w (%d of such)", first, failed)
-	}
-	return n, nil
+	return n, some(errs)
 }

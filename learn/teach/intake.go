@@ -261,9 +261,13 @@ func (t *Teacher) leave() {
 		return
 	}
 	if err := t.Queue.Remove(t.leaving...); err != nil {
-		t.Log.Problem(err)
+		if t.stuck != err.Error() {
+			t.Log.Problem(err)
+		}
+		t.stuck = err.Error()
 		return
 	}
+	t.stuck = ""
 	for _, id := range t.leaving {
 		if l := t.lessons[id]; l != nil {
 			t.forget(l)

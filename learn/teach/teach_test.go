@@ -348,6 +348,7 @@ func TestQueueFaults(t *testing.T) {
 		if n := s.queue.left(); n != 1 {
 			t.Errorf("%d left", n)
 		}
+		s.log.wants(t, "a learned u <x>", "problem: EROFS") // once
 		s.queue.setFail("Remove", nil)
 		pass(2 * time.Second)
 		if n := s.queue.left(); n != 0 {

@@ -27,7 +27,8 @@ type Teacher struct {
 	leaving []string // ids to be removed from the queue
 	users   map[string]account
 	waited  time.Duration // for look-ups that failed, at this look at the queue
-	problem string        // the last one, which is not told every second
+	problem string        // the last one of reading, which is not told every second
+	stuck   string        // the same of removing
 }
 
 // subject is what a lesson is about.
