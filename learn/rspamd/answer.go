@@ -3,6 +3,7 @@ package rspamd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -51,7 +52,10 @@ func (b *Backend) learn(ctx context.Context, header http.Header, item learn.Item
 	ctx, cancel := context.WithTimeout(ctx, b.o.Timeout)
 	defer cancel()
 	a, err := b.client.ask(ctx, header, http.MethodPost, "/learn"+string(item.Class), item.Message.Open(), item.Message.Size())
-	if err != nil {
+	switch {
+	case errors.Is(err, errMessage):
+		return learn.Result{Err: fmt.Errorf("teaching rspamd: %w", err)}
+	case err != nil:
 		return learn.Result{Err: fmt.Errorf("teaching rspamd: %w (%w)", err, errAll)}
 	}
 	if a.status == http.StatusNotFound && a.already() {

@@ -64,17 +64,38 @@ func (c *client) ask(ctx context.Context, header http.Header, method, path strin
 	defer stop()
 	to := *c.base
 	to.Path += path
+	sent := &source{r: body}
 	req := &http.Request{
 		Method: method, URL: &to, Header: header, Close: true,
-		Body: io.NopCloser(body), ContentLength: size,
+		Body: io.NopCloser(sent), ContentLength: size,
+	}
+	writeErr := req.Write(conn)
+	if writeErr != nil && sent.err != nil && sent.n < size { // nobody would answer to that
+		return answer{}, fmt.Errorf("%w: %d bytes of %d: %w", errMessage, sent.n, size, sent.err)
 	}
 	// Who answers before it has read all may close: what it said comes first.
-	writeErr := req.Write(conn)
 	a, err := read(conn, req)
 	if err != nil {
 		err = errors.Join(ctx.Err(), writeErr, err)
 	}
 	return a, err
+}
+
+// errMessage is in errors of reading the message, which are no fault of rspamd.
+var errMessage = errors.New("reading the message")
+
+// source is what is sent, and how far it was read.
+type source struct {
+	r   io.Reader
+	n   int64
+	err error // that ended it
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.n += int64(n)
+	s.err = err
+	return n, err
 }
 
 // read reads an answer.

@@ -1,6 +1,7 @@
 package rspamd_test
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -11,7 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"dovetail/internal/message"
 	"dovetail/internal/peer"
 	"dovetail/internal/peer/corpus"
 	"dovetail/internal/userdb/expand"
@@ -227,6 +230,40 @@ func TestCertificate(t *testing.T) {
 	res := one(t, backend(t, rspamd.Options{URL: s.URL}), "", learntest.Item(t, corpus.New(1).Spam(0), learn.Spam, learn.None))
 	if res.Err == nil || !strings.Contains(res.Err.Error(), "certificate") {
 		t.Errorf("got %+v", res)
+	}
+}
+
+// A message whose file somebody cuts meanwhile is not waited for, and keeps no other from
+// being learned.
+func TestCutMessage(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err == nil {
+			_, _ = io.WriteString(w, `{"success":true}`)
+		}
+	}))
+	defer s.Close()
+	path := filepath.Join(t.TempDir(), "message")
+	raw := append(corpus.New(1).Spam(0), bytes.Repeat([]byte("more\n"), 100_000)...)
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := message.Read(f, int64(len(raw)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 10_000); err != nil {
+		t.Fatal(err)
+	}
+	items := learntest.Lessons(t, 1)
+	items[0].Message = m
+	results := backend(t, rspamd.Options{URL: s.URL, Timeout: 10 * time.Second}).Learn(t.Context(), "", items)
+	if err := results[0].Err; err == nil || !strings.Contains(err.Error(), "reading the message") || results[1].Outcome != learn.Learned {
+		t.Errorf("got %+v", results)
 	}
 }
 
