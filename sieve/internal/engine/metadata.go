@@ -54,7 +54,7 @@ func (r *Run) Annotation(c *Call, mailbox, name string) (value string, ok bool) 
 		r.Warn(c.Pos, "%s: specified annotation name '%.256s' is invalid: %v", c.describe(), name, err)
 		return "", false
 	}
-	if r.env.Metadata == nil {
+	if r.env.Metadata == nil || r.SpendLookup() != nil {
 		return "", false
 	}
 	value, ok, err := r.env.Metadata.Annotation(r.ctx, mailbox, strings.ToLower(name))

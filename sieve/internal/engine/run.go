@@ -275,6 +275,10 @@ func (r *Run) Spend(n int) error {
 	return r.over
 }
 
+// SpendLookup counts a question to the world outside, as whether a mailbox exists:
+// a list may ask many of them.
+func (r *Run) SpendLookup() error { return r.Spend(workOfStep) }
+
 func (r *Run) resource(format string, args ...any) error {
 	err := r.Fail(r.pos, format, args...)
 	var re *RunError

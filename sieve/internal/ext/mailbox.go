@@ -50,6 +50,9 @@ func compileMailboxExists(c *engine.Call) (engine.Cond, error) {
 				r.Warn(c.Pos, "mailboxexists test: invalid mailbox name `%s' specified: %v", name, err)
 				return false, nil
 			}
+			if err := r.SpendLookup(); err != nil {
+				return false, err
+			}
 			exists, err := boxes.Exists(r.Context(), name)
 			if err != nil {
 				// One that cannot be looked at cannot be filed into either.

@@ -56,7 +56,7 @@ func compileMailboxIDExists(c *engine.Call) (engine.Cond, error) {
 // cannot tell, there is none.
 func mailboxWithID(r *engine.Run, id string) (string, bool) {
 	boxes, ok := r.Env().Mailboxes.(engine.MailboxIDs)
-	if !ok {
+	if !ok || r.SpendLookup() != nil {
 		return "", false
 	}
 	name, err := boxes.MailboxByID(r.Context(), id)

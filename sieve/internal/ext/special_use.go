@@ -122,6 +122,9 @@ func mailboxExists(r *engine.Run, name string) bool {
 	if boxes == nil {
 		return true
 	}
+	if r.SpendLookup() != nil {
+		return false
+	}
 	ok, err := boxes.Exists(r.Context(), name)
 	if err != nil {
 		r.Warn(r.Pos(), "special-use: mailbox `%s': %v", name, err)
