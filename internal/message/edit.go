@@ -124,6 +124,14 @@ func (m *Message) Enclose(fields []Field, entity *Message) (*Message, error) {
 	return enclosing, nil
 }
 
+// WithBody gives the message with fields as its header and the body of entity. What it
+// encloses stays what Unenclosed gives.
+func (m *Message) WithBody(fields []Field, entity *Message) *Message {
+	n := entity.WithFields(fields)
+	n.inner = m.inner
+	return n
+}
+
 // Unenclosed gives the message as it was before it was first enclosed, whatever
 // became of what encloses it.
 func (m *Message) Unenclosed() *Message {

@@ -148,7 +148,7 @@ func replaceMessage(r *engine.Run, c *engine.Call, entity *message.Message) erro
 			fields = append(fields, f)
 		}
 	}
-	r.SetMessage(entity.WithFields(fields))
+	r.SetMessage(r.Message().WithBody(fields, entity))
 	r.TraceEdit("replace", "the message")
 	return nil
 }
