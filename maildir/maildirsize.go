@@ -242,7 +242,7 @@ func (s *Store) countDir(dir string, used *amount) error {
 			}
 			size = info.Size()
 		}
-		used.bytes += size
+		used.bytes = plus(used.bytes, size)
 		used.count++
 	}
 	return nil

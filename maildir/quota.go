@@ -152,7 +152,20 @@ func parseLimit(text string, unit int64) (n int64, percent bool, err error) {
 
 // share gives percent of n.
 func share(n, percent int64) int64 {
-	return int64(float64(n) / 100 * float64(percent))
+	f := float64(n) / 100 * float64(percent)
+	if f >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(max(f, math.MinInt64))
+}
+
+// plus adds, up to the largest number: a limit that is meant to be none must not
+// become a negative one.
+func plus(a, b int64) int64 {
+	if b > 0 && a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // rule gives the rule for a mailbox; the zero rule when none is for it.
@@ -181,13 +194,13 @@ func wildcard(mask, name string) bool {
 // mailbox of the rule; with size 0, whether used already is.
 func (q *Quota) exceeded(limit, used amount, rule quotaRule, size int64) bool {
 	if limit.bytes > 0 {
-		most := limit.bytes + rule.extra.bytes + share(limit.bytes, rule.percent.bytes) + q.grace
+		most := plus(plus(plus(limit.bytes, rule.extra.bytes), share(limit.bytes, rule.percent.bytes)), q.grace)
 		if used.bytes > most || size > most-used.bytes {
 			return true
 		}
 	}
 	if limit.count > 0 {
-		most := limit.count + rule.extra.count + share(limit.count, rule.percent.count)
+		most := plus(plus(limit.count, rule.extra.count), share(limit.count, rule.percent.count))
 		return used.count >= most
 	}
 	return false

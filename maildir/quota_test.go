@@ -91,6 +91,18 @@ func TestQuotaExceeded(t *testing.T) {
 			t.Errorf("%s, used %+v, %d more: exceeded %v", tt.mailbox, tt.used, tt.size, got)
 		}
 	}
+	// "Unlimited" is a large number in some user databases.
+	for _, rule := range []string{"*:bytes=9223372036854775807:messages=9223372036854775807", "*:storage=8388607T"} {
+		q, err := ParseQuota([]string{rule, "Trash:storage=+50%:messages=+50%"}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, mailbox := range []string{"INBOX", "Trash"} {
+			if q.exceeded(q.limit, amount{1 << 40, 1000}, q.rule(mailbox), 1000) {
+				t.Errorf("%s: %s is full", rule, mailbox)
+			}
+		}
+	}
 	if !q.rule("Junk").ignore || q.rule("Junk/x").ignore {
 		t.Error("Junk:ignore is for Junk alone")
 	}
