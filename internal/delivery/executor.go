@@ -119,16 +119,7 @@ func (x *Executor) finish(ctx context.Context, j *Job) {
 	if j.Outcome.Err == nil {
 		x.leave(ctx, j)
 	}
-	if j.Outcome.Err == nil {
-		for _, a := range j.answers {
-			x.respond(ctx, j, a)
-		}
-	}
-	if j.Outcome.Err == nil || j.Outcome.Rejected {
-		for _, n := range j.notices {
-			x.notify(ctx, j, n)
-		}
-	}
+	x.tell(ctx, j)
 	x.remember(ctx, j)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore/mem"
@@ -24,6 +25,36 @@ func (s *pickySink) Send(ctx context.Context, from string, to []string, m *messa
 		return mailerr.Temp(errors.New("refused"), "later")
 	}
 	return s.sink.Send(ctx, from, to, m)
+}
+
+// silentSink is an MTA that does not answer in the time that is left.
+type silentSink struct {
+	deadlines map[string]bool
+}
+
+func (s *silentSink) Send(ctx context.Context, _ string, _ []string, _ *message.Message) error {
+	end, _ := ctx.Deadline()
+	s.deadlines[end.String()] = true
+	return context.DeadlineExceeded
+}
+
+// All that is sent beside a message has one time together.
+func TestTimeOfAnswers(t *testing.T) {
+	m := message.Parse([]byte("Subject: news\n\nbody\n"))
+	to := []action.Recipient{{Address: "a@example.com"}, {Address: "b@example.com"}}
+	out := &silentSink{deadlines: map[string]bool{}}
+	j := &Job{
+		Store: mem.New(), Envelope: message.Envelope{From: "s@example.net", To: "me@example.org"}, Original: original,
+		Keep: &action.Store{Message: original},
+		Actions: []action.Action{
+			&action.Respond{To: "s@example.net", Message: m},
+			&action.Notify{To: to, Message: m}, &action.Notify{To: to, Message: m},
+		},
+	}
+	newExecutor(out).Execute(t.Context(), []*Job{j})
+	if len(out.deadlines) != 1 || out.deadlines[time.Time{}.String()] || len(j.Outcome.Warnings) != 5 || j.Outcome.Err != nil {
+		t.Errorf("%d times, %+v", len(out.deadlines), j.Outcome)
+	}
 }
 
 // A notification that fails changes nothing but the log; none is sent when the

@@ -12,6 +12,27 @@ import (
 	"dovetail/sieve/action"
 )
 
+// besideTime bounds all mail together that is sent beside a message: the client waits for
+// its reply meanwhile, and after minutes gives up and sends all again. With an MTA that
+// does not answer, ten notifications to several people each would take that long.
+const besideTime = 30 * time.Second
+
+// tell sends answers and notifications.
+func (x *Executor) tell(ctx context.Context, j *Job) {
+	ctx, cancel := context.WithTimeout(ctx, besideTime)
+	defer cancel()
+	if j.Outcome.Err == nil {
+		for _, a := range j.answers {
+			x.respond(ctx, j, a)
+		}
+	}
+	if j.Outcome.Err == nil || j.Outcome.Rejected {
+		for _, n := range j.notices {
+			x.notify(ctx, j, n)
+		}
+	}
+}
+
 // respond answers the sender, unless that was done already. The claim comes
 // before the sending, so that nobody gets two answers whatever breaks; with a
 // State that fails nobody gets any. What fails is only logged.
