@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"dovetail/internal/fsx"
@@ -14,7 +15,9 @@ import (
 // recorder is a file system that notes what is written, synced and renamed.
 type recorder struct {
 	fsx.OS
-	root   string
+	root string
+
+	mu     sync.Mutex // files are synced side by side
 	events []string
 }
 
@@ -30,6 +33,8 @@ func (r *recorder) note(what, name string) {
 		return
 	}
 	name, err := filepath.Rel(r.root, name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err == nil {
 		r.events = append(r.events, what+" "+unique.ReplaceAllString(name, "x"))
 	}
