@@ -33,5 +33,6 @@
 //
 // # Limits
 //
-// Memory is four bytes for each message of the answer, and what is fetched at a time.
+// Memory is four bytes for each message of the answer, of which 33 million are the most,
+// and what is fetched at a time.
 package remote

@@ -18,6 +18,8 @@ import (
 const (
 	maxAtOnce = 4000 // messages
 	maxSet    = 7500 // bytes of the set of their UIDs
+	// maxFound bounds the messages of an answer, which can be a short one.
+	maxFound = 1 << 25
 )
 
 // parts cuts messages into those that one command is about.
@@ -176,12 +178,25 @@ func (b *box) search(keys string) ([]imap.UID, error) {
 	if data.All == nil || ok && len(set) == 0 {
 		return nil, nil
 	}
+	if n := count(set); n > maxFound {
+		return nil, fmt.Errorf("searching: the server has found %d messages, and %d are the bound", n, maxFound)
+	}
 	uids, known := set.Nums()
 	if !ok || !known {
 		return nil, fmt.Errorf("searching: the server answered %v", data.All)
 	}
 	slices.Sort(uids)
 	return slices.Compact(uids), nil
+}
+
+// count gives how many numbers are in a set.
+func count(set imap.UIDSet) (n uint64) {
+	for _, r := range set {
+		if r.Start <= r.Stop {
+			n += uint64(r.Stop-r.Start) + 1
+		}
+	}
+	return n
 }
 
 // whichOf gives those of some messages that match keys.
