@@ -26,7 +26,7 @@ func (s *sweep) names(ctx context.Context) (all []string, err error) {
 	case s.url != nil:
 		return []string{s.url.User}, nil
 	case o.file != "":
-		return o.fileNames()
+		return s.fileNames()
 	case o.all:
 		return s.listed(ctx, "*")
 	case s.many():
@@ -57,13 +57,15 @@ func (s *sweep) listed(ctx context.Context, mask string) (all []string, err erro
 }
 
 // fileNames reads the names of a file.
-func (o *sweepOptions) fileNames() (all []string, err error) {
-	in := os.Stdin
-	if o.file != "-" {
-		if in, err = os.Open(o.file); err != nil {
+func (s *sweep) fileNames() (all []string, err error) {
+	in := s.stdin
+	if s.options.file != "-" {
+		f, err := os.Open(s.options.file)
+		if err != nil {
 			return nil, err
 		}
-		defer in.Close() // nothing was written
+		defer f.Close() // nothing was written
+		in = f
 	}
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {

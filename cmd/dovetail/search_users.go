@@ -79,6 +79,7 @@ type sweep struct {
 	query   *query.Query
 	users   *userdb.Resolver
 	stores  func(u *userdb.User, location string) (*maildir.Store, error)
+	stdin   io.Reader
 	stderr  io.Writer
 
 	rules query.Rules
@@ -115,7 +116,7 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 	if len(words) == 0 {
 		return nil, cli.Usage(errors.New("a query is missing, such as ALL"))
 	}
-	s := &sweep{options: o, stderr: cmd.ErrOrStderr(), rules: rules}
+	s := &sweep{options: o, stdin: stdin(cmd), stderr: cmd.ErrOrStderr(), rules: rules}
 	s.work = s.user
 	if s.query, err = query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Rules: rules, Remote: o.imap != ""}); err != nil {
 		return nil, badData(err)
