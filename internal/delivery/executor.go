@@ -110,16 +110,19 @@ func (x *Executor) Execute(ctx context.Context, jobs []*Job) {
 	x.flush(ctx, jobs)
 	eachJob(jobs, func() func(*Job) error { return (*Job).publish })
 	x.flush(ctx, jobs)
-	inParallel(jobs, func(j *Job) { x.finish(ctx, j) })
+	beside, cancel := context.WithTimeout(ctx, besideTime)
+	defer cancel()
+	inParallel(jobs, func(j *Job) { x.finish(ctx, beside, j) })
 }
 
-// finish does what comes after the commit, for one recipient.
-func (x *Executor) finish(ctx context.Context, j *Job) {
+// finish does what comes after the commit, for one recipient; beside is for what is sent
+// beside the message.
+func (x *Executor) finish(ctx, beside context.Context, j *Job) {
 	j.close()
 	if j.Outcome.Err == nil {
 		x.leave(ctx, j)
 	}
-	x.tell(ctx, j)
+	x.tell(beside, j)
 	x.remember(ctx, j)
 }
 

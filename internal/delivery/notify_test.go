@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,31 +30,42 @@ func (s *pickySink) Send(ctx context.Context, from string, to []string, m *messa
 
 // silentSink is an MTA that does not answer in the time that is left.
 type silentSink struct {
+	mu        sync.Mutex
 	deadlines map[string]bool
 }
 
 func (s *silentSink) Send(ctx context.Context, _ string, _ []string, _ *message.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	end, _ := ctx.Deadline()
 	s.deadlines[end.String()] = true
 	return context.DeadlineExceeded
 }
 
-// All that is sent beside a message has one time together.
+// All that is sent beside a message has one time together, for all recipients.
 func TestTimeOfAnswers(t *testing.T) {
 	m := message.Parse([]byte("Subject: news\n\nbody\n"))
 	to := []action.Recipient{{Address: "a@example.com"}, {Address: "b@example.com"}}
 	out := &silentSink{deadlines: map[string]bool{}}
-	j := &Job{
-		Store: mem.New(), Envelope: message.Envelope{From: "s@example.net", To: "me@example.org"}, Original: original,
-		Keep: &action.Store{Message: original},
-		Actions: []action.Action{
-			&action.Respond{To: "s@example.net", Message: m},
-			&action.Notify{To: to, Message: m}, &action.Notify{To: to, Message: m},
-		},
+	var jobs []*Job
+	for range 2 {
+		jobs = append(jobs, &Job{
+			Store: mem.New(), Envelope: message.Envelope{From: "s@example.net", To: "me@example.org"}, Original: original,
+			Keep: &action.Store{Message: original},
+			Actions: []action.Action{
+				&action.Respond{To: "s@example.net", Message: m},
+				&action.Notify{To: to, Message: m}, &action.Notify{To: to, Message: m},
+			},
+		})
 	}
-	newExecutor(out).Execute(t.Context(), []*Job{j})
-	if len(out.deadlines) != 1 || out.deadlines[time.Time{}.String()] || len(j.Outcome.Warnings) != 5 || j.Outcome.Err != nil {
-		t.Errorf("%d times, %+v", len(out.deadlines), j.Outcome)
+	newExecutor(out).Execute(t.Context(), jobs)
+	if len(out.deadlines) != 1 || out.deadlines[time.Time{}.String()] {
+		t.Errorf("the times are up at %v", out.deadlines)
+	}
+	for _, j := range jobs {
+		if len(j.Outcome.Warnings) != 5 || j.Outcome.Err != nil {
+			t.Errorf("%+v", j.Outcome)
+		}
 	}
 }
 

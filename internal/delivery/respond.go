@@ -12,15 +12,14 @@ import (
 	"dovetail/sieve/action"
 )
 
-// besideTime bounds all mail together that is sent beside a message: the client waits for
-// its reply meanwhile, and after minutes gives up and sends all again. With an MTA that
-// does not answer, ten notifications to several people each would take that long.
-const besideTime = 30 * time.Second
+// besideTime bounds all mail together that is sent beside one message, for all its
+// recipients: the client waits for its replies meanwhile, and after minutes gives up and
+// sends all again. With an MTA that does not answer, a message to a hundred people on
+// holiday, or ten notifications to several people each, would take that long.
+const besideTime = time.Minute
 
 // tell sends answers and notifications.
 func (x *Executor) tell(ctx context.Context, j *Job) {
-	ctx, cancel := context.WithTimeout(ctx, besideTime)
-	defer cancel()
 	if j.Outcome.Err == nil {
 		for _, a := range j.answers {
 			x.respond(ctx, j, a)
