@@ -224,6 +224,14 @@ func testCount(t *testing.T, open open) {
 			t.Errorf("forgot %d, %v, want %d", n, err, want)
 		}
 	}
+	var many []learn.Entry
+	for i := range 2*forgetBatch + 1 {
+		many = append(many, learn.Entry{Hash: hash(fmt.Sprint("many", i)), Class: learn.Spam, At: old})
+	}
+	write(t, l, "exec", "v", many...)
+	if n, err := l.Forget(t.Context(), at); err != nil || n != len(many) {
+		t.Errorf("forgot %d of %d, %v", n, len(many), err)
+	}
 	want = []learn.Count{{Backend: "spamd", Class: learn.Ham, N: 1}, {Backend: "spamd", Class: learn.Spam, N: 1}}
 	if got, err := l.Count(t.Context()); err != nil || !slices.Equal(got, want) {
 		t.Errorf("after Forget: got %v, %v, want %v", got, err, want)

@@ -28,21 +28,31 @@ const (
 		SET class = excluded.class, intent = excluded.intent, at = excluded.at`
 	taughtSQL = `SELECT hash, class, intent, at FROM taught WHERE backend = $1 AND username = $2 AND hash IN (`
 	countSQL  = `SELECT backend, class, count(*) FROM taught WHERE class <> '' GROUP BY backend, class ORDER BY backend, class`
-	forgetSQL = `DELETE FROM taught WHERE at < $1`
 )
 
 // Table is a learn.Ledger in a table.
-type Table struct{ taught *database.Tables }
+type Table struct {
+	taught *database.Tables
+	forget string
+}
 
 // New makes a ledger in a database; nothing is asked of it yet.
 func New(db *database.DB) *Table {
-	return &Table{db.Tables(
-		`CREATE TABLE IF NOT EXISTS taught (backend text NOT NULL, username text NOT NULL, hash `+db.Blob+` NOT NULL,
-			class text NOT NULL, intent text NOT NULL, at bigint NOT NULL,
-			PRIMARY KEY (backend, username, hash))`+db.ByKey,
-		`CREATE INDEX IF NOT EXISTS taught_at ON taught (at)`,
-	)}
+	return &Table{
+		taught: db.Tables(
+			`CREATE TABLE IF NOT EXISTS taught (backend text NOT NULL, username text NOT NULL, hash `+db.Blob+` NOT NULL,
+				class text NOT NULL, intent text NOT NULL, at bigint NOT NULL,
+				PRIMARY KEY (backend, username, hash))`+db.ByKey,
+			`CREATE INDEX IF NOT EXISTS taught_at ON taught (at)`,
+		),
+		forget: fmt.Sprintf(`DELETE FROM taught WHERE (backend, username, hash) IN
+			(SELECT backend, username, hash FROM taught WHERE at < $1 LIMIT %d%s)`, forgetBatch, db.SkipLocked),
+	}
 }
+
+// forgetBatch is how many entries one transaction takes away, so that nobody waits long:
+// deliveries use the same database.
+const forgetBatch = 1000
 
 // maxHashes bounds the arguments of a statement.
 const maxHashes = 500
@@ -139,10 +149,19 @@ func (t *Table) Count(ctx context.Context) ([]learn.Count, error) {
 	return counts, nil
 }
 
-// Forget is learn.Ledger's.
+// Forget is learn.Ledger's. What others are at work on stays for another time.
 func (t *Table) Forget(ctx context.Context, before time.Time) (n int, err error) {
+	for some := forgetBatch; some == forgetBatch; n += some {
+		if some, err = t.forgetSome(ctx, before); err != nil {
+			return n, fmt.Errorf("learn ledger: forgetting: %w", err)
+		}
+	}
+	return n, nil
+}
+
+func (t *Table) forgetSome(ctx context.Context, before time.Time) (n int, err error) {
 	err = t.taught.Transact(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, forgetSQL, before.UnixMilli())
+		res, err := tx.ExecContext(ctx, t.forget, before.UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -150,8 +169,5 @@ func (t *Table) Forget(ctx context.Context, before time.Time) (n int, err error)
 		n = int(rows)
 		return err
 	})
-	if err != nil {
-		return 0, fmt.Errorf("learn ledger: forgetting: %w", err)
-	}
-	return n, nil
+	return n, err
 }
