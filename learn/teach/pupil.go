@@ -1,6 +1,7 @@
 package teach
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -19,6 +20,9 @@ type Pupil struct {
 	// same time, until release is called. Nil: there are no others.
 	Lock    func(ctx context.Context, backend, user string) (release func(), err error)
 	Timeout time.Duration // of a call of Learn; 0: none
+	// Most is how many messages are in one call: a back end that is slow, since it takes one
+	// after the other, has to be done with them within Timeout. 0: any number.
+	Most int
 }
 
 // Item is a message to be taught.
@@ -56,14 +60,37 @@ const ledgerTime = 30 * time.Second
 // gives a result for each. An error in one means that the item is to be tried again.
 func (p *Pupil) Teach(ctx context.Context, user string, items []Item) []Result {
 	results := make([]Result, len(items))
-	if err := p.teach(ctx, user, items, results); err != nil {
-		for i := range results {
-			if results[i].Outcome == "" && results[i].Err == nil {
-				results[i].Err = err
-			}
+	for from, most := 0, cmp.Or(p.Most, len(items)); from < len(items); from += most {
+		to := min(from+most, len(items))
+		err := p.teach(ctx, user, items[from:to], results[from:to])
+		if err == nil {
+			err = failed(results[from:to])
+		}
+		if err != nil { // nothing else will do better now
+			fill(results, err)
+			break
 		}
 	}
 	return results
+}
+
+// failed gives the error of a call with which nothing was done.
+func failed(results []Result) error {
+	for _, r := range results {
+		if r.Err == nil {
+			return nil
+		}
+	}
+	return results[0].Err
+}
+
+// fill gives an error to those that have no result.
+func fill(results []Result, err error) {
+	for i := range results {
+		if results[i].Outcome == "" && results[i].Err == nil {
+			results[i].Err = err
+		}
+	}
 }
 
 func (p *Pupil) teach(ctx context.Context, user string, items []Item, results []Result) error {

@@ -3,6 +3,7 @@ package teach
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -221,4 +222,51 @@ func TestHungLedger(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A slow back end gets no more messages in a call than it can take, and what all of a call
+// fail with ends the rest.
+func TestMost(t *testing.T) {
+	run(t, func(t *testing.T) {
+		var texts []string
+		for i := range 30 {
+			texts = append(texts, fmt.Sprint("spam x", i))
+		}
+		b := &fake{name: "a"}
+		b.learn = func(ctx context.Context, subject string, _ learn.Item) learn.Result {
+			select {
+			case <-ctx.Done():
+				return learn.Result{Err: ctx.Err()}
+			case <-time.After(10 * time.Second):
+			}
+			if subject == "x3" {
+				return learn.Result{Err: errDown}
+			}
+			return learn.Result{Outcome: learn.Learned}
+		}
+		p := &Pupil{Backend: b, Ledger: ledger.NewMem(), Timeout: time.Minute, Most: 4}
+		got := teach(t, p, start, texts...)
+		if strings.Count(got, "learned") != 29 || len(b.calls) != 8 {
+			t.Errorf("%s in calls of %d", got, b.calls)
+		}
+		b.calls, b.learn = nil, func(context.Context, string, learn.Item) learn.Result { return learn.Result{Err: errDown} }
+		for i := range texts {
+			texts[i] = fmt.Sprint("spam y", i)
+		}
+		if got := teach(t, p, start, texts...); strings.Count(got, "error") != 30 || len(b.calls) != 1 {
+			t.Errorf("%s in calls of %d", got, b.calls)
+		}
+	})
+}
+
+// A Teacher keeps to it, too, and another user's lessons come in between.
+func TestMostOfTeacher(t *testing.T) {
+	run(t, func(t *testing.T) {
+		a := &fake{name: "a"}
+		s := newSchool(t, nil, a)
+		s.Pupils[0].Most = 2
+		s.put("u spam x", "u spam y", "u spam z", "v spam x")
+		s.drain(0)
+		a.wants(t, "u spam  x", "u spam  y", "v spam  x", "u spam  z")
+	})
 }

@@ -1,6 +1,7 @@
 package teach
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -162,7 +163,7 @@ func (t *Teacher) send(work context.Context) int {
 	n := 0
 	for _, l := range t.lanes {
 		for l.running < t.Workers {
-			jobs := l.pick(t.Now(), t.Batch, t.Bytes)
+			jobs := l.pick(t.Now(), min(t.Batch, cmp.Or(l.pupil.Most, t.Batch)), t.Bytes)
 			if len(jobs) == 0 {
 				break
 			}

@@ -23,6 +23,10 @@ const (
 	locksDir     = "locks"         // in the queue's directory
 )
 
+// most is how many messages back ends that take one after the other get in a call, so that
+// each of them may take its time: a program such as sa-learn takes seconds.
+var most = map[string]int{"exec": 10, "spamd": 20}
+
 // Teaching is what the programs that teach have in common.
 type Teaching struct {
 	Queue  *queue.Queue
@@ -61,7 +65,7 @@ func (m *Memory) Teaching(c *config.Config, jobs int) (*Teaching, error) {
 		return nil, err
 	}
 	for _, b := range backends {
-		t.Pupils = append(t.Pupils, &teach.Pupil{Backend: b, Ledger: t.Ledger, Lock: locks.Lock, Timeout: learnTimeout})
+		t.Pupils = append(t.Pupils, &teach.Pupil{Backend: b, Ledger: t.Ledger, Lock: locks.Lock, Timeout: learnTimeout, Most: most[b.Name()]})
 	}
 	return t, nil
 }
