@@ -95,7 +95,9 @@ type pass struct {
 	words    vocabulary
 	options  Options
 	name     string
+	src      string
 	lines    []string
+	starts   []int // of the lines in src
 	tree     []*syntax.Node
 	required map[string]syntax.Arg // capabilities, and where they are required first
 	findings []Finding
@@ -108,7 +110,12 @@ type pass struct {
 func newPass(e *sieve.Engine, f *family, name string, src []byte, tree []*syntax.Node, o Options) *pass {
 	p := &pass{
 		engine: e, family: f, words: newVocabulary(e), options: o, name: name, tree: tree,
-		lines: strings.Split(string(src), "\n"), required: map[string]syntax.Arg{},
+		src: string(src), lines: strings.Split(string(src), "\n"), required: map[string]syntax.Arg{},
+	}
+	at := 0
+	for _, line := range p.lines {
+		p.starts = append(p.starts, at)
+		at += len(line) + 1
 	}
 	for n := range nodes(tree) {
 		if n.Name != "require" && n.Name != "ihave" {

@@ -2,6 +2,7 @@ package lint_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -203,4 +204,18 @@ func FuzzScript(f *testing.F) {
 			said[f] = true
 		}
 	})
+}
+
+// A long script takes no more work than its length is worth, which shows in the
+// memory that is taken for it.
+func TestLongScript(t *testing.T) {
+	script := `require "regex"; if header :regex "X" [` + strings.Repeat("\"a.b\",\n", 20_000) + `"b"] { discard; }`
+	e := newEngine(t)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	findings := lint.Script(e, "x", []byte(script), lint.Options{})
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; len(findings) != 0 || took > 1<<29 {
+		t.Errorf("%d bytes, %v", took, findings)
+	}
 }

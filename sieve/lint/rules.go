@@ -176,7 +176,7 @@ func (p *pass) lost(pos syntax.Pos) string {
 	if pos.Line > len(p.lines) || pos.Col > len(p.lines[pos.Line-1]) {
 		return ""
 	}
-	text := strings.Join(p.lines[pos.Line-1:], "\n")[pos.Col-1:]
+	text := p.src[p.starts[pos.Line-1]+pos.Col-1:]
 	if text[0] != '"' {
 		return ""
 	}
