@@ -75,6 +75,12 @@ func printableASCII(s string) bool {
 	return true
 }
 
+// hasControl tells of a control character: in an address literal it would be one in a
+// line of SMTP or of a header.
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
 // ParseAddress reads one address that mail is to be sent to: an addr-spec, or a
 // phrase with one in angle brackets (RFC 5228 section 2.4.2.3). The domain comes
 // out in lower case. The error says what is wrong.
@@ -106,7 +112,7 @@ func (p *addressScanner) strictSpec(closing byte) (Address, error) {
 		return Address{}, fmt.Errorf("invalid or lonely local part '%s' (expecting '@')", local)
 	}
 	domain, st := p.domain()
-	if st == scanBad {
+	if st == scanBad || hasControl(domain) {
 		return Address{}, errors.New("invalid or missing domain")
 	}
 	if closing != 0 {
@@ -147,11 +153,11 @@ func ParsePath(s string) (Address, error) {
 	}
 	var a Address
 	var st scan
-	if a.Local, st = p.localPart(); st == scanBad || a.Local == "" {
+	if a.Local, st = p.localPart(); st == scanBad || a.Local == "" || hasControl(a.Local) {
 		return Address{}, bad
 	}
 	if p.peek() == '@' {
-		if a.Domain, st = p.domain(); st == scanBad || !validDomain(a.Domain) {
+		if a.Domain, st = p.domain(); st == scanBad || !validDomain(a.Domain) || hasControl(a.Domain) {
 			return Address{}, bad
 		}
 	}

@@ -123,6 +123,9 @@ func TestParseAddress(t *testing.T) {
 		{"a@b.example, c@d.example", "", "not a single address"},
 		{"a@b.example x", "", "invalid characters"},
 		{"jörg@b.example", "", "invalid local part"},
+		{"a@[1.2\r\nBcc: c]", "", "domain"},
+		{"<a@[1\x01]>", "", "domain"},
+		{"\"a\\\nb\"@b.example", "", "invalid local part"},
 	}
 	for _, tt := range tests {
 		a, err := ParseAddress(tt.in)
@@ -143,6 +146,7 @@ func TestParsePath(t *testing.T) {
 		{"<@x.example,@y.example:a@b.example>", "a@b.example"},
 		{"<@x.example,y.example:a@b.example>", bad}, {"<@x..example:a@b>", bad}, {"<@x.example a@b>", bad},
 		{"<a@b", bad}, {"a@b>", bad}, {"<<a@b>", bad}, {"a b@c", bad}, {"a@@b", bad}, {"a@", bad}, {"a@.b", bad},
+		{"a@[1\n2]", bad}, {"<\"a\\\rb\"@c>", bad}, {"a@[1.2.3.4]", "a@[1.2.3.4]"},
 	}
 	for _, tt := range tests {
 		got := bad
