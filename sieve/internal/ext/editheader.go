@@ -184,15 +184,9 @@ func compileDeleteheader(c *engine.Call) (engine.Op, error) {
 	if t := c.Tag("index"); t != nil {
 		index = t.Num()
 	}
-	matches := func(*engine.Run, message.Field) (bool, error) { return true, nil }
+	var m *engine.Matcher // of the values; nil: any
 	if c.Strs(1) != nil {
-		m := c.Matcher()
-		matches = func(r *engine.Run, f message.Field) (bool, error) {
-			if m.UsesCount() {
-				return false, nil // there is nothing to count in a single value
-			}
-			return m.Match(r, f.Decoded())
-		}
+		m = c.Matcher()
 	}
 	return func(r *engine.Run) error {
 		name := field.Eval(r)
@@ -203,16 +197,14 @@ func compileDeleteheader(c *engine.Call) (engine.Op, error) {
 			r.Warn(c.Pos, "deleteheader action: deleting specified header field `%.80s' is forbidden; modification denied", name)
 			return nil
 		}
-		return deleteFields(r, name, index, last, matches)
+		return deleteFields(r, name, index, last, m)
 	}, nil
 }
 
 // deleteFields deletes the fields of a name that match; with an index at most
 // the one of that number among those of the name, counted from the end for last
 // (RFC 5293 section 5).
-func deleteFields(r *engine.Run, name string, index uint64, last bool,
-	matches func(*engine.Run, message.Field) (bool, error),
-) error {
+func deleteFields(r *engine.Run, name string, index uint64, last bool, m *engine.Matcher) error {
 	fields := r.Message().Fields()
 	total, n := uint64(0), uint64(0)
 	for range r.Message().Header(name) {
@@ -220,6 +212,12 @@ func deleteFields(r *engine.Run, name string, index uint64, last bool,
 	}
 	if err := r.Spend(workOfEdit(r.Message())); err != nil {
 		return err
+	}
+	if m != nil && m.UsesCount() {
+		if ok, err := matchesNumber(r, m, total, index); err != nil || !ok {
+			return err
+		}
+		m = nil
 	}
 	kept := make([]message.Field, 0, len(fields))
 	for _, f := range fields {
@@ -233,9 +231,9 @@ func deleteFields(r *engine.Run, name string, index uint64, last bool,
 			pos = total - n + 1
 		}
 		gone := index == 0 || pos == index
-		if gone {
+		if gone && m != nil {
 			var err error
-			if gone, err = matches(r, f); err != nil {
+			if gone, err = m.Match(r, f.Decoded()); err != nil {
 				return err
 			}
 		}
@@ -249,6 +247,24 @@ func deleteFields(r *engine.Run, name string, index uint64, last bool,
 		r.SetMessage(r.Message().WithFields(kept))
 	}
 	return nil
+}
+
+// matchesNumber matches the number of the fields with :count (RFC 5231 section 4.2);
+// with an index there is at most one.
+func matchesNumber(r *engine.Run, m *engine.Matcher, total, index uint64) (bool, error) {
+	switch {
+	case index > total:
+		total = 0
+	case index > 0:
+		total = 1
+	}
+	x := m.Begin(r)
+	for range total {
+		if err := x.Value(""); err != nil {
+			return x.End(err)
+		}
+	}
+	return x.End(nil)
 }
 
 // checkValue tells what is wrong with the value of a new field.
