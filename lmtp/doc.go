@@ -33,7 +33,7 @@
 // Limits.LargeMemory, then in an unnamed file; the memory comes from a pool that
 // all sessions share and goes back after the message.
 // Replies are written together when the client's pipelined commands are all
-// read, and after each message.
+// read, after each message, and when the first has waited for ten seconds.
 //
 // A client that disconnects before the end of DATA has sent nothing: no part of
 // the message is delivered. A message that cannot be taken in, for its size or

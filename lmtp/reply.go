@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"dovetail/internal/mailerr"
@@ -20,10 +21,13 @@ func (s *session) reply(code int, text string) {
 }
 
 func (s *session) line(code int, sep byte, text string) {
+	if len(s.wire.out) == 0 {
+		s.wire.since = time.Now()
+	}
 	out := strconv.AppendInt(s.wire.out, int64(code), 10)
 	out = append(append(append(out, sep), text...), '\r', '\n')
 	s.wire.out = out
-	if len(out) >= flushAt {
+	if len(out) >= flushAt || time.Since(s.wire.since) > flushAfter {
 		if err := s.wire.flush(); err != nil {
 			s.lost(err)
 		}

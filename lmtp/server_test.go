@@ -44,6 +44,10 @@ func tcpAddr(last byte) net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, l
 // All replies to a group of pipelined commands, and all recipients' replies,
 // are one write each.
 func TestRepliesLeaveTogether(t *testing.T) {
+	synctest.Test(t, testRepliesLeaveTogether) // the machine may be slow
+}
+
+func testRepliesLeaveTogether(t *testing.T) {
 	rec := newRecorder()
 	client, server := net.Pipe()
 	defer client.Close()
@@ -80,6 +84,42 @@ func TestRepliesLeaveTogether(t *testing.T) {
 	write("Subject: x\r\n\r\nbody\r\n.\r\nMAIL FROM:<c@d>\r\n")
 	read(200)
 	read(1)
+}
+
+// slowUsers is a user database that takes its time for each recipient.
+type slowUsers struct{ *recorder }
+
+func (s slowUsers) Accept(ctx context.Context, tx *Transaction, rcpt Recipient) (any, error) {
+	time.Sleep(4 * time.Second)
+	return s.recorder.Accept(ctx, tx, rcpt)
+}
+
+// With a slow user database a client hears of its first recipients before it has
+// waited for all.
+func TestRepliesDoNotWaitForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := newRecorder()
+		config := testConfig(rec)
+		config.Deliverer = slowUsers{rec}
+		d := serveDialogue(t, New(config), rec, tcpAddr(1))
+		d.hello()
+		d.say("C: MAIL FROM:<a@b>", "S: 250 *")
+		var group []string
+		for i := range 20 {
+			group = append(group, fmt.Sprintf("C: RCPT TO:<user%d@example.org>", i))
+		}
+		d.say(group...)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if len(d.lines) == 0 {
+			t.Error("nothing heard after half a minute")
+		}
+		time.Sleep(time.Minute)
+		for range 20 {
+			d.say("S: 250 *")
+		}
+		d.say("C: QUIT", "S: 221 *", "E:")
+	})
 }
 
 func TestSTARTTLS(t *testing.T) {

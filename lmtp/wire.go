@@ -15,11 +15,13 @@ var (
 	errLineTooLong = errors.New("line too long")
 )
 
-// Replies are collected up to flushAt bytes; more than keepOut bytes of memory
-// for them are given back after writing.
+// Replies are collected up to flushAt bytes, and for flushAfter: with a slow user
+// database the client shall see that its many recipients are being answered. More than
+// keepOut bytes of memory for them are given back after writing.
 const (
-	flushAt = 64 << 10
-	keepOut = 4 << 10
+	flushAt    = 64 << 10
+	flushAfter = 10 * time.Second
+	keepOut    = 4 << 10
 )
 
 // wire is the connection of a session: lines and raw bytes in, replies out.
@@ -29,6 +31,7 @@ type wire struct {
 	limits *Limits
 	in     *bufio.Reader // reads from the wire itself
 	out    []byte
+	since  time.Time // when the first of out came
 
 	mu       sync.Mutex
 	conn     net.Conn
