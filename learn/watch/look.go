@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"dovetail/internal/mailstore"
@@ -280,28 +278,6 @@ func (l *look) open(ctx context.Context, glance *maildir.Glance, n maildir.Name)
 		return nil, nil, fmt.Errorf("the message has %d bytes, which is %w, %d", info.Size(), errTooBig, most)
 	}
 	return l.mail.Store.Open(ctx, glance.Entry(n))
-}
-
-// isNew tells whether a file was given its name since a look.
-func isNew(n maildir.Name, since time.Time) bool {
-	t, ok := nameTime(n.Base)
-	return ok && !t.Before(since.Add(-clockSlack))
-}
-
-// nameTime gives the time in the name of a file: the seconds that it begins with.
-func nameTime(base string) (time.Time, bool) {
-	digits, _, _ := strings.Cut(base, ".")
-	seconds, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || seconds <= 0 {
-		return time.Time{}, false
-	}
-	return time.Unix(seconds, 0), true
-}
-
-// wasFiled tells whether a message was delivered into the folder where it is.
-func wasFiled(n maildir.Name, received time.Time) bool {
-	named, ok := nameTime(n.Base)
-	return ok && named.Sub(received).Abs() <= filedWithin
 }
 
 // rescue remembers a message that is taught as ham.
