@@ -52,9 +52,13 @@ const (
 // that said the same, so that what is taught again and again is not forgotten.
 const refreshAfter = 30 * 24 * time.Hour
 
-// ledgerTime bounds what the ledger may take before the back end is asked, and after: a
-// database that hangs must not keep a worker, or the end of the program, for ever.
-const ledgerTime = 30 * time.Second
+const (
+	// ledgerTime bounds what the ledger may take before the back end is asked, and after: a
+	// database that hangs must not keep a worker, or the end of the program, for ever.
+	ledgerTime = 30 * time.Second
+	// lockTime bounds the wait for others who teach, of which one may have been stopped.
+	lockTime = 5 * time.Minute
+)
 
 // Teach teaches items of one user, each of another message, in their order, and
 // gives a result for each. An error in one means that the item is to be tried again.
@@ -95,7 +99,7 @@ func fill(results []Result, err error) {
 
 func (p *Pupil) teach(ctx context.Context, user string, items []Item, results []Result) error {
 	if p.Lock != nil {
-		release, err := p.Lock(ctx, p.Backend.Name(), user)
+		release, err := p.lock(ctx, user)
 		if err != nil {
 			return fmt.Errorf("waiting for others who teach for %q: %w", user, err)
 		}
@@ -107,6 +111,12 @@ func (p *Pupil) teach(ctx context.Context, user string, items []Item, results []
 	}
 	p.learn(ctx, user, b, results)
 	return nil
+}
+
+func (p *Pupil) lock(ctx context.Context, user string) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, lockTime)
+	defer cancel()
+	return p.Lock(ctx, p.Backend.Name(), user)
 }
 
 // prepare gives what is to be sent, with its intents in the ledger.

@@ -270,3 +270,14 @@ func TestMostOfTeacher(t *testing.T) {
 		a.wants(t, "u spam  x", "u spam  y", "v spam  x", "u spam  z")
 	})
 }
+
+// Somebody who teaches for the same user and never ends is not waited for without end.
+func TestHeldLock(t *testing.T) {
+	run(t, func(t *testing.T) {
+		p := &Pupil{Backend: &fake{name: "a"}, Ledger: ledger.NewMem(), Lock: func(ctx context.Context, _, _ string) (func(), error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		wants(t, teach(t, p, start, "spam x"), "error")
+	})
+}
