@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"dovetail/expire/policy"
 	"dovetail/expire/report"
@@ -20,11 +21,14 @@ func (e *expirer) page() error {
 
 // writePage writes the report as a page. Who reads the file has the old page or the
 // new one. A new file is for its owner alone, since it tells of people's mail. What is no
-// file, such as /dev/stdout, is written to, and not replaced.
+// file, such as /dev/stdout, is written to, and not replaced, unless it is another user's.
 func writePage(file string, r *policy.Report) error {
 	mode := os.FileMode(0o600)
 	if info, err := os.Stat(file); err == nil {
-		if mode = info.Mode().Perm(); !info.Mode().IsRegular() {
+		switch {
+		case info.Mode().IsRegular():
+			mode = info.Mode().Perm()
+		case isTrusted(info):
 			return writeThere(file, r)
 		}
 	}
@@ -51,4 +55,10 @@ func writeThere(file string, r *policy.Report) error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
+}
+
+// isTrusted tells whether a file is ours or root's: in /tmp another one may be a trap.
+func isTrusted(info os.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (st.Uid == 0 || int(st.Uid) == os.Geteuid())
 }
