@@ -27,6 +27,10 @@ type expireOptions struct {
 	report, next string
 }
 
+// expirePatience bounds how much longer a run takes than it may: what it does between two
+// looks at the time is done by then.
+const expirePatience = time.Minute
+
 func newExpireCommand(flags *cli.Flags) *cobra.Command {
 	o := &expireOptions{}
 	cmd := &cobra.Command{
@@ -43,7 +47,8 @@ whose mail cannot be read does not stop the others.
 One run changes mail at a time: another one says so and ends with status 75. A run
 over several users remembers which user it came to. When it is stopped, by
 --max-time, a signal or a crash, the next one begins there, and comes to the others
-after that.
+after that. It waits a minute for what it is about then, and not for a file system
+that does not answer.
 
 With --format json the report is an object: started, ended, dry_run, stopped, users,
 errors. Each of users has user, opt_out, stopped, folders, errors; each of folders
@@ -77,7 +82,7 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 		return cli.Usage(fmt.Errorf("flag --jobs: %d is not between 1 and 64", o.jobs))
 	}
 	o.all = o.user == "" && o.file == ""
-	s := &sweep{options: &o.sweepOptions, stdin: stdin(cmd), stderr: cmd.ErrOrStderr(), jobs: o.jobs}
+	s := &sweep{options: &o.sweepOptions, stdin: stdin(cmd), stderr: cmd.ErrOrStderr(), jobs: o.jobs, patience: expirePatience}
 	if err := s.open(flags); err != nil {
 		return err
 	}

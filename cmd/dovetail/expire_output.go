@@ -26,17 +26,23 @@ type expirer struct {
 
 	mu     sync.Mutex
 	report policy.Report
+	ended  bool // what comes in after that, of a user that was given up, comes too late
 }
 
 // take takes in the report of a user.
 func (e *expirer) take(u policy.UserReport) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.report.Users = append(e.report.Users, u)
+	if !e.ended {
+		e.report.Users = append(e.report.Users, u)
+	}
 }
 
 // end prints the report.
 func (e *expirer) end(cmd *cobra.Command) error {
+	e.mu.Lock()
+	e.ended = true
+	e.mu.Unlock()
 	r := &e.report
 	r.Ended, r.Stopped = time.Now(), e.sweep.stopped
 	slices.SortFunc(r.Users, func(a, b policy.UserReport) int { return strings.Compare(a.User, b.User) })

@@ -129,6 +129,8 @@ func (t *turns) close() error {
 	if t == nil {
 		return nil
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	info, err := t.file.Stat()
 	if err == nil && info.Size() == 0 {
 		err = os.Remove(t.file.Name())

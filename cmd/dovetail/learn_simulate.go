@@ -130,7 +130,7 @@ func askUser(ctx context.Context, c *config.Config, address string) (name string
 	if os.Geteuid() != 0 {
 		return u.Name, off, look()
 	}
-	err = fsx.Credentials{UID: u.UID, GID: u.GID}.Do(look)
+	err = fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}.Do(look)
 	return u.Name, off, err
 }
 

@@ -1,25 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"dovetail/expire"
 	"dovetail/expire/query"
-	"dovetail/expire/remote"
 	"dovetail/internal/cli"
-	"dovetail/internal/config"
-	"dovetail/internal/fsx"
 	"dovetail/internal/imapurl"
 	"dovetail/internal/mailerr"
-	"dovetail/internal/userdb"
 	"dovetail/maildir"
 )
 
@@ -71,38 +62,6 @@ cannot be asked, and SAVED*, GUID only where it has SAVEDATE, OBJECTID.
 Exit status: 0, 64 wrong usage, 65 a query that is not understood, 67 no such user,
 68 no such mailbox (--dovecot 2.3), 75 something failed for now, 77 no permission,
 78 broken configuration.`
-
-// sweep is a run over the mail of users.
-type sweep struct {
-	options *sweepOptions
-	config  *config.Config
-	query   *query.Query
-	users   *userdb.Resolver
-	stores  func(u *userdb.User, location string) (*maildir.Store, error)
-	stdin   io.Reader
-	stderr  io.Writer
-
-	rules query.Rules
-	stat  bool // the work needs the messages' dates
-	// childrenFirst has mailboxes done before those that they lie below.
-	childrenFirst bool
-	// mailbox does the work in one mailbox, remote in one on an IMAP server.
-	mailbox func(ctx context.Context, u *expire.User, user, mailbox string) error
-	remote  func(ctx context.Context, a *remote.Account, user, mailbox string) error
-	// url is the IMAP server's; nil for mail on this machine.
-	url      *imapurl.URL
-	password string
-
-	// work does the work for a user; by default, in each mailbox.
-	work  func(ctx context.Context, name string) error
-	jobs  int                           // users at once
-	order func(names []string) []string // changes the order of the users; may be nil
-
-	mu            sync.Mutex
-	count, failed int // users
-	worst         int // exit status so far
-	stopped       bool
-}
 
 // newSweep reads the query and the configuration.
 func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []string) (*sweep, error) {
@@ -167,98 +126,4 @@ func badData(err error) error {
 	e := mailerr.Perm(err, "Bad query")
 	e.Exit = mailerr.ExDataErr
 	return e
-}
-
-func (s *sweep) say(format string, args ...any) {
-	fmt.Fprintf(s.stderr, "dovetail: %s\n", cli.OneLine(fmt.Sprintf(format, args...)))
-}
-
-// note says what went wrong and remembers the exit status that it has. Temporary
-// failures win over all others.
-func (s *sweep) note(err error) {
-	s.say("error: %v", err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if status := mailerr.ExitCode(err); s.worst == 0 || status == mailerr.ExTempFail {
-		s.worst = status
-	}
-}
-
-// run goes over the users.
-func (s *sweep) run(ctx context.Context) error {
-	if s.options.maxTime > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.options.maxTime)
-		defer cancel()
-	}
-	names, err := s.names(ctx)
-	if s.order != nil {
-		names = s.order(names)
-	}
-	var group errgroup.Group
-	group.SetLimit(max(s.jobs, 1))
-	for _, name := range names {
-		if ctx.Err() != nil {
-			break
-		}
-		group.Go(func() error { s.one(ctx, name); return nil })
-	}
-	group.Wait() //nolint:errcheck // one has noted what went wrong
-	if err != nil && ctx.Err() == nil {
-		s.note(fmt.Errorf("listing the users: %w", err))
-	}
-	return s.end(ctx)
-}
-
-// one does the work for one user.
-func (s *sweep) one(ctx context.Context, name string) {
-	if ctx.Err() != nil {
-		return
-	}
-	s.mu.Lock()
-	s.count++
-	s.mu.Unlock()
-	err := s.work(ctx, name)
-	switch {
-	case err == nil, ctx.Err() != nil:
-	case s.many() && mailerr.Of(err).Exit == mailerr.ExNoUser:
-		s.say("user %s does not exist, skipping", name)
-	default:
-		s.note(fmt.Errorf("user %s: %w", name, err))
-		s.mu.Lock()
-		s.failed++
-		s.mu.Unlock()
-	}
-}
-
-// end gives the error that the run ends with.
-func (s *sweep) end(ctx context.Context) error {
-	users := fmt.Sprintf("%d users", s.count)
-	s.stopped = ctx.Err() != nil
-	switch err := ctx.Err(); {
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("stopped after %v, in the last of %s", s.options.maxTime, users)
-	case err != nil:
-		return fmt.Errorf("interrupted in the last of %s", users)
-	case s.failed > 0 && s.many():
-		return exit(fmt.Errorf("%d of %s failed", s.failed, users), s.worst)
-	case s.worst != 0:
-		return exit(errors.New("not everything could be done"), s.worst)
-	case s.count == 0:
-		return exit(errors.New("there are no such users"), mailerr.ExNoUser)
-	case s.many() && s.options.verbose:
-		s.say("%s", users)
-	}
-	return nil
-}
-
-// resolve finds a user and the mail.
-func (s *sweep) resolve(ctx context.Context, name string) (*userdb.User, *maildir.Store, fsx.Credentials, error) {
-	rcpt, err := s.users.ResolveUser(ctx, name)
-	if err != nil {
-		return nil, nil, fsx.Credentials{}, err
-	}
-	u := rcpt.User
-	store, err := s.stores(u, rcpt.Location)
-	return u, store, fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}, err
 }
