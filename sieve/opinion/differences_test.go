@@ -171,6 +171,12 @@ var pigeonholeDifferences = []difference{
 		is:     func(d *disagreement) bool { return d.equalAfter(validFlags) },
 	},
 	{
+		name: "references that are errors", script: `require ["variables", "fileinto"]; fileinto "${none.x}";`,
+		is: func(d *disagreement) bool {
+			return d.ours.failed == "compile" && d.other.failed == "" && strings.Contains(d.ours.said, "unknown variable namespace")
+		},
+	},
+	{
 		name: "back references", script: `require "regex"; if header :regex "subject" "(a)\\1" { discard; }`,
 		is: func(d *disagreement) bool {
 			return d.ours.failed == "compile" && strings.Contains(d.ours.said, "back references are not supported")
