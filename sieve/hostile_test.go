@@ -247,6 +247,8 @@ func TestHostileScripts(t *testing.T) {
 		{name: "an include circle", script: `require "include"; include "a";`, scripts: map[string]string{"a": `require "include"; include "b";`, "b": `require "include"; include "a";`}, compile: "circular include"},
 		{name: "a chain of 300 includes", script: `require "include"; include "s0";`, scripts: chain, compile: "deeper than 10"},
 		{name: "300 includes", script: `require "include";` + many(`include "s%";`, 300), scripts: flat, compile: "no more than 255"},
+		{name: "3 MiB of included scripts", script: `require "include"; include "a"; include "b"; include "c";`, scripts: map[string]string{"a": rep("#", 1<<20-1) + "\n", "b": rep("#", 1<<20-1) + "\n", "c": rep("#", 1<<20-1) + "\n"}, compile: "too large together"},
+		{name: "2 MiB of included scripts", script: `require "include"; include "a"; include "b";`, scripts: map[string]string{"a": rep("#", 1<<20-1) + "\n", "b": rep("#", 1<<20-1) + "\n"}},
 		{name: "100^9 includes", script: `require "include"; include "f0";`, scripts: fan, limits: Limits{Steps: 10_000}, run: "limit of 10000 steps"},
 	} {
 		t.Run(h.name, h.test)

@@ -21,10 +21,14 @@ func Engine(c *config.Config) (*sieve.Engine, error) {
 	return e, nil
 }
 
-// limits translates Dovecot's way of saying "none" (0 actions, 0 seconds) and
+// limits translates Dovecot's way of saying "none" (0 bytes, actions, seconds) and
 // "forbidden" (0 redirects) to the engine's, where 0 is the default.
 func limits(s config.Sieve) sieve.Limits {
 	l := sieve.Limits{Actions: s.MaxActions, Redirects: s.MaxRedirects, Time: s.MaxCPUTime}
+	l.Syntax.ScriptSize = int(min(s.MaxScriptSize, math.MaxInt))
+	if l.Syntax.ScriptSize == 0 {
+		l.Syntax.ScriptSize = math.MaxInt
+	}
 	if l.Actions == 0 {
 		l.Actions = math.MaxInt
 	}

@@ -65,8 +65,13 @@ type includedScript struct {
 // outermost one.
 type inclusion struct {
 	scripts map[scriptKey]*includedScript
+	size    int             // bytes of the scripts
 	globals map[string]bool // in lower case
 }
+
+// maxIncluded bounds the included scripts together, in scripts of the largest size:
+// what is compiled takes a hundred times the memory of its text.
+const maxIncluded = 2
 
 var inclusions = engine.NewState(func() *inclusion {
 	return &inclusion{scripts: map[scriptKey]*includedScript{}, globals: map[string]bool{}}
@@ -143,6 +148,9 @@ func findIncluded(c *engine.Call, key scriptKey, once bool) (*includedScript, er
 	file, src, err := c.Source().Script(key.at, key.name)
 	if err != nil {
 		return nil, fmt.Errorf("failed to read included %s script '%s': %w", key.at, key.name, err)
+	}
+	if shared.size += len(src); shared.size/maxIncluded > c.Limits().Syntax.ScriptSize {
+		return nil, fmt.Errorf("failed to include script '%s': the included scripts are too large together", key.name)
 	}
 	s := &includedScript{open: true}
 	shared.scripts[key] = s
