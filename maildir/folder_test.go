@@ -144,6 +144,27 @@ func TestMailboxesPassesOverWhatIsNone(t *testing.T) {
 	}
 }
 
+// Links in a circle, which lead to more folders than there is time for, are an error.
+func TestMailboxesInCircles(t *testing.T) {
+	home := t.TempDir()
+	for _, name := range []string{"a", "b", "c"} {
+		if err := os.Symlink(".", home+"/"+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loc, err := ParseLocation("maildir:~:LAYOUT=fs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(Options{Location: loc, Home: home})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Mailboxes(t.Context()); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("%d mailboxes, %v", len(got), err)
+	}
+}
+
 // A folder that cannot be looked into keeps no other from being found, and is told of
 // when it is read.
 func TestMailboxesBesideUnreadable(t *testing.T) {

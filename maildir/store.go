@@ -122,6 +122,10 @@ func (s *Store) isFolder(f folder) (bool, error) {
 	return info.IsDir(), nil
 }
 
+// maxFolders bounds the directories that a user's mailboxes are looked for in. In layout fs
+// a few links in a circle would make more of them than anybody can go through.
+const maxFolders = 50_000
+
 // Mailboxes gives the names of all mailboxes that can hold mail, INBOX first.
 // What is on disk under a name that no mailbox can have is passed over.
 func (s *Store) Mailboxes(ctx context.Context) ([]string, error) {
@@ -135,7 +139,8 @@ func (s *Store) Mailboxes(ctx context.Context) ([]string, error) {
 	if s.loc.Layout == MaildirPlusPlus {
 		err = s.walkFlat(add)
 	} else {
-		err = s.walkTree(ctx, nil, add)
+		left := maxFolders
+		err = s.walkTree(ctx, nil, &left, add)
 	}
 	if err != nil {
 		return nil, mailerr.FromErrno(fmt.Errorf("listing the mailboxes: %w", err))
@@ -166,11 +171,14 @@ func (s *Store) walkFlat(add func(folder)) error {
 	return nil
 }
 
-// walkTree adds the folders below parts. One that cannot be read keeps no other from
-// being found.
-func (s *Store) walkTree(ctx context.Context, parts []string, add func(folder)) error {
+// walkTree adds the folders below parts, while directories are left. One that cannot be
+// read keeps no other from being found.
+func (s *Store) walkTree(ctx context.Context, parts []string, left *int, add func(folder)) error {
 	if err := ctx.Err(); err != nil || len(parts) > maxDepth {
 		return err // so deep only by a circle of links
+	}
+	if *left--; *left < 0 {
+		return fmt.Errorf("there are more than %d directories", maxFolders)
 	}
 	dir := strings.Join(append([]string{s.loc.Root + s.mailboxDir()}, parts...), "/")
 	entries, err := s.fs.ReadDir(dir)
@@ -192,7 +200,7 @@ func (s *Store) walkTree(ctx context.Context, parts []string, add func(folder)) 
 		if !s.addFolder(s.locate(below), add) {
 			continue
 		}
-		if err := s.walkTree(ctx, below, add); err != nil {
+		if err := s.walkTree(ctx, below, left, add); err != nil {
 			return err
 		}
 	}
