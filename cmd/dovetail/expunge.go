@@ -49,10 +49,12 @@ tells why. INBOX cannot be removed, which is an error (status 65), as in doveadm
 			if o.deleteEmpty && s.url != nil {
 				return cli.Usage(errors.New("-d cannot be had with --imap: DELETE would take the mail with it that comes meanwhile"))
 			}
-			e := &expunger{options: o, sweep: s, out: &matchOutput{w: cmd.OutOrStdout(), format: o.format}}
+			ctx, w, stop := untilUnheard(cmd)
+			defer stop()
+			e := &expunger{options: o, sweep: s, out: &matchOutput{w: w, format: o.format}}
 			s.stat = o.dryRun || o.format == "json"
 			s.mailbox, s.remote, s.childrenFirst = e.mailbox, e.remoteMailbox, o.deleteEmpty
-			return errors.Join(s.run(cmd.Context()), e.end())
+			return errors.Join(s.run(ctx), e.end())
 		},
 	}
 	o.add(cmd)

@@ -32,7 +32,9 @@ yet has no id ("-"); its messages have the UIDs that Dovecot will give them. Wit
 			if err != nil {
 				return err
 			}
-			buffer := bufio.NewWriter(cmd.OutOrStdout())
+			ctx, w, stop := untilUnheard(cmd)
+			defer stop()
+			buffer := bufio.NewWriter(w)
 			out := &matchOutput{w: buffer, format: o.format, users: s.many()}
 			s.stat = o.format == "json"
 			s.mailbox = func(ctx context.Context, u *expire.User, user, mailbox string) error {
@@ -45,11 +47,31 @@ yet has no id ("-"); its messages have the UIDs that Dovecot will give them. Wit
 				return err
 			}
 			s.remote = s.remoteSearch(out)
-			return errors.Join(s.run(cmd.Context()), buffer.Flush())
+			return errors.Join(s.run(ctx), buffer.Flush())
 		},
 	}
 	o.add(cmd)
 	return cmd
+}
+
+// untilUnheard gives where a command prints its results, and a context that ends when that
+// fails: what is found or removed from then on nobody gets to know.
+func untilUnheard(cmd *cobra.Command) (context.Context, io.Writer, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(cmd.Context())
+	return ctx, &heard{cmd.OutOrStdout(), cancel}, cancel
+}
+
+type heard struct {
+	io.Writer
+	failed func()
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	n, err := h.Writer.Write(p)
+	if err != nil {
+		h.failed()
+	}
+	return n, err
 }
 
 // matchOutput prints messages.
