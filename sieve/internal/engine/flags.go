@@ -39,9 +39,13 @@ func CheckFlag(f string) error {
 	return nil
 }
 
+// maxFlags bounds the flags of a message: a mailbox has 26 keywords, and each that
+// it cannot take is told in the log.
+const maxFlags = 256
+
 // AddFlags adds the valid flags of items, each of which may hold several, to a
-// copy of old, each once; flags have no case (RFC 5232 section 2). Items may come
-// from the message, so there may be very many.
+// copy of old, each once, up to maxFlags; flags have no case (RFC 5232 section 2).
+// Items may come from the message, so there may be very many.
 func AddFlags(old, items []string) []string {
 	flags, have := slices.Clone(old), map[string]bool{}
 	for _, f := range old {
@@ -49,6 +53,9 @@ func AddFlags(old, items []string) []string {
 	}
 	for _, item := range items {
 		for f := range strings.FieldsSeq(item) {
+			if len(flags) >= maxFlags {
+				return flags
+			}
 			if key := strings.ToLower(f); !have[key] && CheckFlag(f) == nil {
 				have[key] = true
 				flags = append(flags, f)
