@@ -3,6 +3,7 @@ package sieve
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,9 +25,34 @@ func (f Folders) Script(at Location, name string) (file string, src []byte, err 
 		return "", nil, ErrNoScript
 	}
 	file = filepath.Join(dir, name+".sieve")
-	src, err = os.ReadFile(file)
+	src, err = ReadScript(file)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		err = fmt.Errorf("%w: %s", ErrNoScript, file)
 	}
 	return file, src, err
+}
+
+// maxFile bounds the files that ReadScript reads; what the engine compiles is bounded
+// by its own limits.
+const maxFile = 64 << 20
+
+// ReadScript reads a script that somebody else may have put there: a regular file, since
+// a pipe would keep us waiting, and a device has no end.
+func ReadScript(file string) ([]byte, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // nothing was written
+	switch st, err := f.Stat(); {
+	case err != nil:
+		return nil, err
+	case !st.Mode().IsRegular() || st.Size() > maxFile:
+		return nil, fmt.Errorf("%s is no file, or has more than %d bytes", file, maxFile)
+	}
+	src, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return nil, fmt.Errorf("reading the script: %w", err)
+	}
+	return src, nil
 }

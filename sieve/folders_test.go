@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -32,5 +33,20 @@ func TestFolders(t *testing.T) {
 	}
 	if _, _, err := (Folders{Personal: filepath.Join(f.Personal, "a.sieve")}).Script(Personal, "b"); !errors.Is(err, ErrNoScript) {
 		t.Errorf("a file as the folder: %v", err)
+	}
+	for name, make := range map[string]func(path string) error{
+		"pipe":   func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"device": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"dir":    func(path string) error { return os.Mkdir(path, 0o755) },
+		"large": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, maxFile+1))
+		},
+	} {
+		if err := make(filepath.Join(f.Personal, name+".sieve")); err != nil {
+			t.Fatal(err)
+		}
+		if _, src, err := f.Script(Personal, name); err == nil || errors.Is(err, ErrNoScript) {
+			t.Errorf("%s: %d bytes, %v", name, len(src), err)
+		}
 	}
 }

@@ -99,7 +99,11 @@ func (o *checkOptions) check(w io.Writer, engine *sieve.Engine, global string, a
 	}
 	broken, told := 0, map[lint.Finding]bool{}
 	for _, file := range files {
-		src, err := os.ReadFile(file)
+		read := sieve.ReadScript
+		if slices.Contains(args, file) { // it may be a pipe of who calls
+			read = os.ReadFile
+		}
+		src, err := read(file)
 		if err != nil {
 			return noInput(err)
 		}
