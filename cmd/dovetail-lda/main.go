@@ -20,7 +20,8 @@ func main() {
 		Short: "Deliver one message from standard input into Maildir, with Sieve",
 		Long: `Deliver the message on standard input to a user. Line ends may be LF or CRLF; an
 mbox "From " line in front is taken off. The log goes to [log] file or to syslog;
-standard error tells in one line why a message was not delivered.
+standard error tells in one line why a message was not delivered. A user with a
+detail (bob+lists) is found as by dovetail-lmtpd; dovecot-lda knows no such user.
 
 Exit status: 0 delivered, 64 wrong usage, 67 no such user, 75 try again (a
 folder that cannot be made, too), 77 rejected or over quota, 78 broken
