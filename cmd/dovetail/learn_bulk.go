@@ -153,7 +153,11 @@ type bulkOutput struct {
 	format    string
 	dryRun    bool
 	start     time.Time
+	problems  int // messages that cannot be read
 }
+
+// maxProblemsTold bounds the messages that are told of one by one.
+const maxProblemsTold = 20
 
 // progress shows a bar on a terminal, with rate and time left where the number of
 // messages is known.
@@ -173,6 +177,9 @@ func (o *bulkOutput) progress(sources []source.Source) {
 func (o *bulkOutput) done(messages int) { o.bar.add(messages) }
 
 func (o *bulkOutput) problem(err error) {
+	if o.problems++; o.problems > maxProblemsTold {
+		return
+	}
 	o.bar.clear()
 	fmt.Fprintln(o.errors, cli.OneLine(err.Error()))
 }
@@ -188,6 +195,9 @@ type bulkSummary struct {
 // end prints the summary, which holds in case of an error, too.
 func (o *bulkOutput) end(s *bulk.Summary, err error) error {
 	o.bar.finish()
+	if more := o.problems - maxProblemsTold; more > 0 {
+		fmt.Fprintf(o.errors, "%d more messages cannot be read\n", more)
+	}
 	seconds := time.Since(o.start).Seconds()
 	var printing error
 	if o.format == "json" {
