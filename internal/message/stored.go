@@ -15,18 +15,25 @@ const readWhole = 16 << 10
 // Read makes a message of size stored bytes. Of a large one only the header is
 // read now, the body from r when somebody asks: r must stay usable then.
 // virtual is its size with CRLF line ends where that is known, else 0, and the
-// lines are counted. A message that is stored with CRLF is read as a whole.
+// lines are counted. A message that is stored with CRLF is read twice for that, and
+// each time by blocks.
 func Read(r io.ReaderAt, size, virtual int64) (*Message, error) {
 	head, err := readHead(r, size)
 	if err != nil {
 		return nil, err
 	}
 	if i := bytes.IndexByte(head, '\n'); i > 0 && head[i-1] == '\r' {
-		raw, err := io.ReadAll(io.NewSectionReader(r, 0, size))
+		if int64(len(head)) == size {
+			return Parse(head), nil
+		}
+		lf, err := newLFReader(r, size)
 		if err != nil {
 			return nil, fmt.Errorf("reading a message: %w", err)
 		}
-		return Parse(raw), nil
+		r, size, virtual = lf, lf.size(), 0
+		if head, err = readHead(r, size); err != nil {
+			return nil, err
+		}
 	}
 	n := headerLen(head)
 	b := &body{r: r, off: int64(n), size: size - int64(n)}
