@@ -18,11 +18,11 @@ const readWhole = 16 << 10
 // lines are counted. A message that is stored with CRLF is read twice for that, and
 // each time by blocks.
 func Read(r io.ReaderAt, size, virtual int64) (*Message, error) {
-	head, err := readHead(r, size)
+	head, err := readHead(r, size, hasCRLF)
 	if err != nil {
 		return nil, err
 	}
-	if i := bytes.IndexByte(head, '\n'); i > 0 && head[i-1] == '\r' {
+	if hasCRLF(head) {
 		if int64(len(head)) == size {
 			return Parse(head), nil
 		}
@@ -31,7 +31,7 @@ func Read(r io.ReaderAt, size, virtual int64) (*Message, error) {
 			return nil, fmt.Errorf("reading a message: %w", err)
 		}
 		r, size, virtual = lf, lf.size(), 0
-		if head, err = readHead(r, size); err != nil {
+		if head, err = readHead(r, size, never); err != nil {
 			return nil, err
 		}
 	}
@@ -49,8 +49,16 @@ func Read(r io.ReaderAt, size, virtual int64) (*Message, error) {
 	return newMessage(string(head[:n]), b), nil
 }
 
-// readHead reads as much as holds the header.
-func readHead(r io.ReaderAt, size int64) ([]byte, error) {
+// hasCRLF tells whether the first line ends with CRLF.
+func hasCRLF(head []byte) bool {
+	i := bytes.IndexByte(head, '\n')
+	return i > 0 && head[i-1] == '\r'
+}
+
+func never([]byte) bool { return false }
+
+// readHead reads as much as holds the header, less where enough says so.
+func readHead(r io.ReaderAt, size int64, enough func(head []byte) bool) ([]byte, error) {
 	for n := int64(readWhole); ; n *= 4 {
 		head := make([]byte, min(n, size, MaxHeader+1))
 		if got, err := r.ReadAt(head, 0); got < len(head) {
@@ -59,7 +67,7 @@ func readHead(r io.ReaderAt, size int64) ([]byte, error) {
 			}
 			return nil, fmt.Errorf("reading a message: %w", err)
 		}
-		if int64(len(head)) == min(size, MaxHeader+1) || headerLen(head) < len(head) {
+		if int64(len(head)) == min(size, MaxHeader+1) || headerLen(head) < len(head) || enough(head) {
 			return head, nil
 		}
 	}
