@@ -36,8 +36,9 @@ func newImportMbox(flags *cli.Flags) *cobra.Command {
 		Short: "Bring mbox files into a mailbox",
 		Long: `Bring the messages of mbox files into a mailbox, which is made and subscribed to
 where it is missing. Files may be compressed (gzip, bzip2, zstd); then the text goes
-through a file in $TMPDIR. They are read with the caller's rights, mail is written
-with the user's, and the user's quota holds.
+through a file in $TMPDIR. They are read with the caller's rights, so name none to root
+that somebody could replace by a link to another one. Mail is written with the user's
+rights, and the user's quota holds.
 
 The received date is that of the From_ line, without one that of Received, Date or the
 file. Status, X-Status and X-Keywords become flags and keywords. These fields, X-UID,
