@@ -25,7 +25,9 @@ detail (bob+lists) is found as by dovetail-lmtpd; dovecot-lda knows no such user
 
 Exit status: 0 delivered, 64 wrong usage, 67 no such user, 75 try again (a
 folder that cannot be made, too), 77 rejected or over quota, 78 broken
-configuration.`,
+configuration. Exim waits and tries again on those that its pipe transport's
+temp_errors names: 64:75:78. Postfix does on 75 alone: run dovetail config check
+before mail meets a new configuration.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := flags.Load()
