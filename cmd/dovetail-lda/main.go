@@ -3,8 +3,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"dovetail/internal/cli"
@@ -14,7 +12,7 @@ const name = "dovetail-lda"
 
 func main() {
 	flags := &cli.Flags{}
-	l := &lda{stdin: os.Stdin}
+	l := &lda{}
 	cmd := &cobra.Command{
 		Use:   name,
 		Short: "Deliver one message from standard input into Maildir, with Sieve",
@@ -34,7 +32,7 @@ before mail meets a new configuration.`,
 			if err != nil {
 				return err
 			}
-			l.senderKnown = cmd.Flags().Changed("sender")
+			l.stdin, l.senderKnown = cli.Stdin(cmd), cmd.Flags().Changed("sender")
 			return l.run(cmd.Context(), c)
 		},
 	}

@@ -82,7 +82,7 @@ func (o *expireOptions) run(cmd *cobra.Command, flags *cli.Flags) error {
 		return cli.Usage(fmt.Errorf("flag --jobs: %d is not between 1 and 64", o.jobs))
 	}
 	o.all = o.user == "" && o.file == ""
-	s := &sweep{options: &o.sweepOptions, stdin: stdin(cmd), stderr: cmd.ErrOrStderr(), jobs: o.jobs, patience: expirePatience}
+	s := &sweep{options: &o.sweepOptions, stdin: cli.Stdin(cmd), stderr: cmd.ErrOrStderr(), jobs: o.jobs, patience: expirePatience}
 	if err := s.open(flags); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ read, 67 no such user, 78 when the configuration is broken.`,
 			if err != nil {
 				return err
 			}
-			report, err := o.simulate(cmd.Context(), c, change, stdin(cmd), args[0])
+			report, err := o.simulate(cmd.Context(), c, change, cli.Stdin(cmd), args[0])
 			if err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func (o *sweepOptions) newSweep(cmd *cobra.Command, flags *cli.Flags, words []st
 	if len(words) == 0 {
 		return nil, cli.Usage(errors.New("a query is missing, such as ALL"))
 	}
-	s := &sweep{options: o, stdin: stdin(cmd), stderr: cmd.ErrOrStderr(), rules: rules}
+	s := &sweep{options: o, stdin: cli.Stdin(cmd), stderr: cmd.ErrOrStderr(), rules: rules}
 	s.work = s.user
 	if s.query, err = query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Rules: rules, Remote: o.imap != ""}); err != nil {
 		return nil, badData(err)

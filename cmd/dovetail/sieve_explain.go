@@ -41,7 +41,7 @@ configuration.`,
 			if err != nil {
 				return err
 			}
-			m, err := readMessage(stdin(cmd), args[0])
+			m, err := readMessage(cli.Stdin(cmd), args[0])
 			if err != nil {
 				return noInput(err)
 			}

@@ -46,7 +46,7 @@ when a file cannot be read, 78 when the configuration is broken.`,
 			if err != nil {
 				return noInput(err)
 			}
-			m, err := readMessage(stdin(cmd), args[1])
+			m, err := readMessage(cli.Stdin(cmd), args[1])
 			if err != nil {
 				return noInput(err)
 			}

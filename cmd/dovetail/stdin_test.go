@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"dovetail/internal/cli"
 )
 
 // What comes in by standard input is read to its end, and nobody waits for it when the
@@ -18,17 +20,17 @@ func TestStdin(t *testing.T) {
 	cmd.SetContext(ctx)
 	text := strings.Repeat("Subject: a\n", 1000)
 	cmd.SetIn(strings.NewReader(text))
-	if got, err := io.ReadAll(stdin(cmd)); string(got) != text || err != nil {
+	if got, err := io.ReadAll(cli.Stdin(cmd)); string(got) != text || err != nil {
 		t.Errorf("%d bytes of %d, %v", len(got), len(text), err)
 	}
 	silent, end := io.Pipe()
 	defer end.Close()
 	cmd.SetIn(silent)
 	cancel()
-	if _, err := readMessage(stdin(cmd), "-"); !errors.Is(err, context.Canceled) {
+	if _, err := readMessage(cli.Stdin(cmd), "-"); !errors.Is(err, context.Canceled) {
 		t.Errorf("a message: %v", err)
 	}
-	s := &sweep{options: &sweepOptions{file: "-"}, stdin: stdin(cmd)}
+	s := &sweep{options: &sweepOptions{file: "-"}, stdin: cli.Stdin(cmd)}
 	if _, err := s.names(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("names: %v", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// stdin gives a command's standard input, of which no reading outlasts the command's
+// Stdin gives a command's standard input, of which no reading outlasts the command's
 // context: a signal would have to wait for somebody to type something.
-func stdin(cmd *cobra.Command) io.Reader { return interruptible{cmd.Context(), cmd.InOrStdin()} }
+func Stdin(cmd *cobra.Command) io.Reader { return interruptible{cmd.Context(), cmd.InOrStdin()} }
 
 type interruptible struct {
 	ctx context.Context
