@@ -11,7 +11,7 @@ import (
 )
 
 // stretchSize is how many messages one goroutine looks at in one go.
-const stretchSize = 256
+const stretchSize = 512
 
 // searcher looks for messages in one mailbox.
 type searcher struct {
