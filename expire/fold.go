@@ -57,6 +57,8 @@ type scratch struct {
 	viewer              *maildir.Viewer
 	subject             subject
 	found               maildir.Found
+	kept                []maildir.Found
+	usual               int // how many of a stretch match
 	raw, folded, chunks []byte
 }
 

@@ -146,6 +146,8 @@ func collect(ctx context.Context, order <-chan stretch, take func(findings) erro
 
 // look looks at the messages of one stretch.
 func (s *searcher) look(ctx context.Context, b *scratch, from int) (f findings) {
+	f.all = make([]finding, 0, b.usual)
+	defer func() { b.usual = len(f.all) }()
 	for i := from; i < min(from+stretchSize, s.scan.Len()); i++ {
 		if f.err = ctx.Err(); f.err != nil {
 			return f
@@ -174,6 +176,17 @@ func (s *searcher) ask(ctx context.Context, b *scratch, i int) (bool, Match, err
 	if !ok || err != nil {
 		return false, Match{}, err
 	}
-	found := b.found
-	return true, Match{Found: &found, Status: m.status}, nil
+	return true, Match{Found: b.keep(), Status: m.status}, nil
+}
+
+// keptTogether is how many messages lie together, which takes less time than one by one.
+const keptTogether = 64
+
+// keep gives a copy of the message that was found.
+func (b *scratch) keep() *maildir.Found {
+	if len(b.kept) == cap(b.kept) {
+		b.kept = make([]maildir.Found, 0, keptTogether)
+	}
+	b.kept = append(b.kept, b.found)
+	return &b.kept[len(b.kept)-1]
 }
