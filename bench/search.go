@@ -118,7 +118,7 @@ func newSearchSetup(t *benchT, o options, n int) *searchSetup {
 		t: t, dovecot: d, config: storedConfig(t, d, ""), n: n, runs: max(o.runs, 1), now: time.Now(),
 		program: filepath.Join(filepath.Dir(o.program), "dovetail"),
 	}
-	if !o.short {
+	if s.runs > 1 && !o.short {
 		s.least = searchSeconds
 	}
 	return s
