@@ -88,7 +88,7 @@ func dayOf(dayText, monthText, yearText string) (time.Time, bool) {
 
 // dateWords cuts a date into its words; a mark of punctuation is one.
 func dateWords(value string) []string {
-	spaced := strings.NewReplacer(",", " , ", ":", " : ", ".", " . ").Replace(withoutComments(value))
+	spaced := strings.NewReplacer(",", " , ", ":", " : ", ".", " . ").Replace(message.WithoutComments(value))
 	return strings.Fields(spaced)
 }
 
@@ -138,24 +138,4 @@ func military(c byte) int {
 		return int('M') - int(c)
 	}
 	return 0
-}
-
-// withoutComments takes comments in parentheses out (RFC 5322 section 3.2.2).
-func withoutComments(s string) string {
-	if !strings.Contains(s, "(") {
-		return s
-	}
-	var b strings.Builder
-	depth := 0
-	for _, c := range s {
-		switch {
-		case c == '(':
-			depth++
-		case c == ')' && depth > 0:
-			depth--
-		case depth == 0:
-			b.WriteRune(c)
-		}
-	}
-	return b.String()
 }

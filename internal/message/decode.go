@@ -94,7 +94,7 @@ func (p *Part) otherCharset() string {
 func (p *Part) decoded() (io.Reader, error) {
 	encoding := ""
 	for f := range p.Header("Content-Transfer-Encoding") {
-		encoding = strings.ToLower(strings.TrimSpace(stripComments(f.Value())))
+		encoding = strings.ToLower(strings.TrimSpace(WithoutComments(f.Value())))
 		break
 	}
 	r := p.OpenRaw()

@@ -45,7 +45,7 @@ func (t MediaType) Parts() (typ, subtype string) {
 func ParseMediaType(value string) MediaType {
 	typ, rest := cutSemicolon(value)
 	var t MediaType
-	if typ = strings.ToLower(strings.TrimSpace(stripComments(typ))); validType(typ) {
+	if typ = strings.ToLower(strings.TrimSpace(WithoutComments(typ))); validType(typ) {
 		t.Type = typ
 	}
 	var raw []param
@@ -53,7 +53,7 @@ func ParseMediaType(value string) MediaType {
 		var p string
 		p, rest = cutSemicolon(rest)
 		name, v, ok := strings.Cut(p, "=")
-		if name = strings.ToLower(strings.TrimSpace(stripComments(name))); ok && name != "" {
+		if name = strings.ToLower(strings.TrimSpace(WithoutComments(name))); ok && name != "" {
 			raw = append(raw, param{name, paramValue(v)})
 		}
 	}
@@ -90,21 +90,24 @@ func cutSemicolon(s string) (before, after string) {
 	return s, ""
 }
 
-// stripComments takes away what stands in parentheses (RFC 5322 section 3.2.2).
-func stripComments(s string) string {
+// WithoutComments takes away what stands in parentheses, which may stand in each other
+// (RFC 5322 section 3.2.2). It knows nothing of quotes, in which there are no comments.
+func WithoutComments(s string) string {
 	if !strings.Contains(s, "(") {
 		return s
 	}
 	var b strings.Builder
 	depth := 0
 	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '(':
+		switch c := s[i]; {
+		case c == '(':
 			depth++
-		case s[i] == ')' && depth > 0:
+		case c == ')' && depth > 0:
 			depth--
+		case c == '\\' && depth > 0:
+			i++
 		case depth == 0:
-			b.WriteByte(s[i])
+			b.WriteByte(c)
 		}
 	}
 	return b.String()

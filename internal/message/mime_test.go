@@ -349,3 +349,13 @@ func TestAppend(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutComments(t *testing.T) {
+	for in, want := range map[string]string{
+		"a": "a", "a (b) c": "a  c", "(a (b) c)d": "d", `(a \) b)c`: "c", `a\(b)`: `a\`, "a) b": "a) b", "a (b": "a ", `(a\`: "",
+	} {
+		if got := WithoutComments(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"dovetail/internal/message"
 	"dovetail/sieve/internal/engine"
 )
 
@@ -155,7 +156,7 @@ const maxDate = 1000
 // may stand in it (RFC 5322 section 4.3). As with Dovecot months may be written out,
 // and a date without a zone that can be read is one of UTC.
 func parseDate(value string) (time.Time, bool) {
-	value = withoutComments(value)
+	value = message.WithoutComments(value)
 	if i := strings.LastIndexByte(value, ';'); i >= 0 {
 		value = value[i+1:]
 	}
@@ -178,27 +179,4 @@ func parseDate(value string) (time.Time, bool) {
 		t, err = mail.ParseDate(value + " +0000")
 	}
 	return t, err == nil
-}
-
-// withoutComments takes away what stands in parentheses, which may stand in each
-// other (RFC 5322 section 3.2.2).
-func withoutComments(s string) string {
-	if !strings.Contains(s, "(") {
-		return s
-	}
-	var b strings.Builder
-	depth := 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '(':
-			depth++
-		case c == ')' && depth > 0:
-			depth--
-		case c == '\\' && depth > 0:
-			i++
-		case depth == 0:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
