@@ -112,13 +112,15 @@ func (f file) path(root string) string {
 // age is how long ago what is not new was received.
 const age = 3 * time.Hour
 
-// put writes a message that was received and filed that long ago.
+// put writes a message that was received and filed that long ago. No two have the same
+// time to the nanosecond: the file system soon uses the inode of a removed file again.
 func (w *watched) put(box, subject string, ago time.Duration, extra ...string) file {
 	w.t.Helper()
 	received := time.Now().Add(-ago).Truncate(time.Second)
 	f := file{box: box, base: w.name(received)}
 	text := strings.Join(extra, "") + "Subject: " + subject + "\n\nThis is " + subject + "\n"
 	w.check(os.WriteFile(f.path(w.root), []byte(text), 0o600))
+	received = received.Add(time.Duration(w.names))
 	w.check(os.Chtimes(f.path(w.root), received, received))
 	return f
 }
