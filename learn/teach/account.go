@@ -25,16 +25,13 @@ type account struct {
 }
 
 // mayTeach gives the lesson its user's canonical name, and the reason why its
-// owner may not speak for that user, if so.
+// giver may not speak for that user, if so.
 func (t *Teacher) mayTeach(ctx context.Context, l *lesson, entry queue.Entry) (reason string, err error) {
-	owner := entry.Owner
-	if t.trusts(owner) && l.By != nil {
-		owner = *l.By
-	}
-	trusted := t.trusts(owner)
+	uid := t.giverOf(entry)
+	trusted := t.trusts(uid)
 	if l.User == "" || t.User == nil {
 		if !trusted {
-			return fmt.Sprintf("uid %d may not speak for all users", owner), nil
+			return fmt.Sprintf("uid %d may not speak for all users", uid), nil
 		}
 		return "", nil
 	}
@@ -42,15 +39,15 @@ func (t *Teacher) mayTeach(ctx context.Context, l *lesson, entry queue.Entry) (r
 	switch {
 	case err != nil:
 		return "", err
-	case a.err == nil && (trusted || a.uid == owner):
+	case a.err == nil && (trusted || a.uid == uid):
 		l.User = a.name
 		return "", nil
 	case trusted: // the back ends may know who that is
 		return "", nil
 	case a.err != nil:
-		return fmt.Sprintf("uid %d gave it: %v", owner, a.err), nil
+		return fmt.Sprintf("uid %d gave it: %v", uid, a.err), nil
 	}
-	return fmt.Sprintf("uid %d gave it, and the user's uid is %d", owner, a.uid), nil
+	return fmt.Sprintf("uid %d gave it, and the user's uid is %d", uid, a.uid), nil
 }
 
 // trusts tells whether a uid may speak for all users.

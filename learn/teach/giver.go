@@ -26,12 +26,18 @@ type share struct {
 // to find out what it is, and it takes memory.
 const leastCost = 64 << 10
 
+// giverOf gives the uid that a lesson is from: who put it into the queue, or on whose
+// behalf somebody who is trusted did.
+func (t *Teacher) giverOf(e queue.Entry) uint32 {
+	if t.trusts(e.Owner) && e.Lesson.By != nil {
+		return *e.Lesson.By
+	}
+	return e.Owner
+}
+
 // shareOf gives a lesson's share.
 func (t *Teacher) shareOf(e queue.Entry) share {
-	uid := e.Owner
-	if t.trusts(uid) && e.Lesson.By != nil {
-		uid = *e.Lesson.By
-	}
+	uid := t.giverOf(e)
 	if t.trusts(uid) {
 		return share{}
 	}
