@@ -10,7 +10,9 @@ import (
 
 const name = "dovetail-lda"
 
-func main() {
+func main() { cli.Main(newCommand()) }
+
+func newCommand() *cobra.Command {
 	flags := &cli.Flags{}
 	l := &lda{}
 	cmd := &cobra.Command{
@@ -46,5 +48,5 @@ before mail meets a new configuration.`,
 	f.StringVarP(&l.path, "path", "p", "", "read the message from `FILE` instead of standard input")
 	f.BoolVarP(&l.reject, "reject", "e", false, "end with status 77 for a rejected message, instead of sending a notification")
 	f.BoolP("keep-environment", "k", false, "accepted for dovecot-lda's sake; programs always get a clean environment")
-	cli.Main(cmd)
+	return cmd
 }

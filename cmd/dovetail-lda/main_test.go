@@ -1,13 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+
+	"dovetail/internal/cli"
+	"dovetail/internal/mailerr"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -75,6 +81,38 @@ sendmail = ""
 [log]
 file = "%s/log"
 `, uid, gid, homes, env.WorkDir), 0o644)
+}
+
+// waiting is standard input on which nothing comes.
+type waiting struct {
+	read chan struct{} // somebody reads
+	end  chan struct{}
+}
+
+func (w waiting) Read([]byte) (int, error) {
+	w.read <- struct{}{}
+	<-w.end
+	return 0, io.EOF
+}
+
+// A signal ends the wait for the message, and the MTA tries again.
+func TestSignalWhileWaiting(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "dovetail.toml")
+	text := fmt.Sprintf("[mail]\nfirst_valid_uid = 1\n[userdb]\ndriver = \"static\"\nuid = \"65534\"\ngid = \"65534\"\nhome = \"%s/%%n\"\nusers = [\"bob\"]\n[log]\nfile = \"%s/log\"\n", dir, dir)
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stdin := waiting{make(chan struct{}), make(chan struct{})}
+	defer close(stdin.end)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-stdin.read; cancel() }()
+	cmd := newCommand()
+	cmd.SetIn(stdin)
+	var stderr strings.Builder
+	if status := cli.Run(ctx, cmd, []string{"-c", file, "-d", "bob"}, io.Discard, &stderr); status != mailerr.ExTempFail {
+		t.Errorf("status %d, %s", status, stderr.String())
+	}
 }
 
 // status N COMMAND ARG... runs a command that must end with status N.
