@@ -14,8 +14,8 @@ import (
 // and read into the caller's memory: it is for going over thousands of them.
 type Dir interface {
 	io.Closer
-	// ReadNames gives the names of the files, without . and .., as they come. A name is
-	// valid up to the return of give.
+	// ReadNames gives the names of the files, without . and .., as they come, once. A
+	// name is valid up to the return of give.
 	ReadNames(give func(name []byte)) error
 	// Lstat fills st with what the kernel knows of a file.
 	Lstat(name string, st *unix.Stat_t) error
@@ -49,9 +49,6 @@ func (d *osDir) fault(op, name string, err error) error {
 const direntsSize = 64 << 10
 
 func (d *osDir) ReadNames(give func(name []byte)) error {
-	if _, err := unix.Seek(d.fd, 0, io.SeekStart); err != nil {
-		return d.fault("seek", "", err)
-	}
 	buf := make([]byte, direntsSize)
 	for {
 		n, err := retry(func() (int, error) { return unix.Getdents(d.fd, buf) })
