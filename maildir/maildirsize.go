@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore"
 )
@@ -254,7 +255,7 @@ func (s *Store) countMessage(f folder, size int64, messages int) bool {
 	if s.quota == nil || s.quota.rule(f.name).ignore {
 		return false
 	}
-	file, err := s.openRegular(s.maildirsizePath(), os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW)
+	file, _, err := fsx.OpenRegular(s.fs, s.maildirsizePath(), os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.forgetMaildirsize()

@@ -218,7 +218,7 @@ func (m *mover) moveOne(ctx context.Context, e *editor, r Removal, changed map[s
 		return false, nil
 	}
 	if err == nil && !info.Mode().IsRegular() {
-		err = errIrregular
+		err = fsx.ErrIrregular
 	}
 	if err != nil {
 		return false, err

@@ -140,7 +140,8 @@ func (t *transfer) sameBytes(name string) (bool, error) {
 }
 
 func (t *transfer) open(name string) (fsx.File, error) {
-	return t.store.openRegular(name, os.O_RDONLY|unix.O_NOFOLLOW)
+	f, _, err := fsx.OpenRegular(t.store.fs, name, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	return f, err
 }
 
 // copy makes a copy that is durable under its name before the source is removed. When

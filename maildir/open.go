@@ -64,7 +64,7 @@ func readMessage(file fsx.File, e mailstore.Entry) (*message.Message, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
+		return nil, fsx.ErrIrregular
 	}
 	virtual := e.VSize
 	if info.Size() != e.Size {

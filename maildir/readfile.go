@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"dovetail/internal/fsx"
 )
 
@@ -41,21 +39,7 @@ func (s *Store) readFile(path string, limit int64) (string, error) {
 }
 
 // openFile opens a control file to be read.
-func (s *Store) openFile(path string) (fsx.File, error) { return s.openRegular(path, os.O_RDONLY) }
-
-// openRegular opens a regular file, and nothing that could let us wait: neither to be
-// opened nor, as a pipe that its owner keeps open, to be read or written.
-func (s *Store) openRegular(path string, flag int) (fsx.File, error) {
-	f, err := s.fs.OpenFile(path, flag|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+func (s *Store) openFile(path string) (fsx.File, error) {
+	f, _, err := fsx.OpenRegular(s.fs, path, os.O_RDONLY, 0)
+	return f, err
 }

@@ -40,16 +40,13 @@ func (v *Viewer) Close() error {
 	return all
 }
 
-// errIrregular says that something in a mailbox is no message.
-var errIrregular = errors.New("not a regular file")
-
 // Stat is Found.Stat.
 func (v *Viewer) Stat(f *Found) (Status, error) {
 	st := &v.st
 	err := v.look(f, func(dir fsx.Dir) error {
 		err := dir.Lstat(f.file, st)
 		if err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-			err = errIrregular
+			err = fsx.ErrIrregular
 		}
 		return err
 	})

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"dovetail/internal/fsx"
 )
 
 // Folders gives included scripts from two folders, where the script NAME is the
@@ -36,19 +38,16 @@ func (f Folders) Script(at Location, name string) (file string, src []byte, err 
 // by its own limits.
 const maxFile = 64 << 20
 
-// ReadScript reads a script that somebody else may have put there: a regular file, since
-// a pipe would keep us waiting, and a device has no end.
+// ReadScript reads a script that somebody else may have put there: a regular file of
+// not more than maxFile.
 func ReadScript(file string) ([]byte, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, st, err := fsx.OpenRegular(fsx.OS{}, file, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // nothing was written
-	switch st, err := f.Stat(); {
-	case err != nil:
-		return nil, err
-	case !st.Mode().IsRegular() || st.Size() > maxFile:
-		return nil, fmt.Errorf("%s is no file, or has more than %d bytes", file, maxFile)
+	if st.Size() > maxFile {
+		return nil, fmt.Errorf("%s has more than %d bytes", file, maxFile)
 	}
 	src, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {

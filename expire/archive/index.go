@@ -61,24 +61,18 @@ type index struct {
 func openIndex(fsys fsx.FS, name string, before *index) (*index, error) {
 	x := &index{records: map[digest]int64{}}
 	var err error
-	x.file, err = fsys.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0o600)
+	var info fs.FileInfo
+	x.file, info, err = fsx.OpenRegular(fsys, name, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.load(before); err != nil {
+	if err := x.load(info, before); err != nil {
 		return nil, errors.Join(fmt.Errorf("reading the index %s: %w", name, err), x.file.Close())
 	}
 	return x, nil
 }
 
-func (x *index) load(before *index) error {
-	info, err := x.file.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return errors.New("not a file")
-	}
+func (x *index) load(info fs.FileInfo, before *index) error {
 	if before != nil && os.SameFile(before.info, info) && before.info.ModTime().Equal(info.ModTime()) && before.info.Size() == info.Size() {
 		x.size, x.sure, x.records = before.size, before.sure, before.records
 		return nil

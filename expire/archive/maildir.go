@@ -148,18 +148,14 @@ func (k *maildirKeeper) there(ctx context.Context, w waiting, base string) (pres
 	if err := fsx.SyncDir(k.o.FS, path.Dir(file)); err != nil {
 		return nothing, err
 	}
-	f, err := k.o.FS.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ELOOP) {
+	f, _, err := fsx.OpenRegular(k.o.FS, file, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, fsx.ErrIrregular) {
 		return other, nil
 	}
 	if err != nil {
 		return nothing, err
 	}
 	defer f.Close() // nothing was written
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() { // a pipe, at which a reader waits for ever
-		return other, err
-	}
 	sum, err := sumOf(ctx, f)
 	if err != nil || sum != w.sum {
 		return other, err

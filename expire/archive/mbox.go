@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mbox"
@@ -120,7 +118,7 @@ func (k *mboxKeeper) indexName() string {
 
 // open opens and locks the file.
 func (k *mboxKeeper) open(ctx context.Context) (*mboxText, error) {
-	file, err := k.o.FS.OpenFile(k.path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK, 0o600)
+	file, _, err := fsx.OpenRegular(k.o.FS, k.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +126,7 @@ func (k *mboxKeeper) open(ctx context.Context) (*mboxText, error) {
 	if err := k.lockFile(ctx, file); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a file")
-	}
+	info, err := file.Stat() // it may have grown before it was locked
 	if err == nil {
 		f.size = info.Size()
 		err = f.check()

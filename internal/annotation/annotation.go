@@ -26,7 +26,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"syscall"
+
+	"dovetail/internal/fsx"
 )
 
 // MaxSize is the size in bytes of the largest file that is read.
@@ -42,8 +43,7 @@ type Set struct{ values map[string]string }
 
 // Read reads a file. One that is missing has no annotations.
 func Read(path string) (*Set, error) {
-	// Without O_NONBLOCK a FIFO in a user's home would hold the delivery.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, _, err := fsx.OpenRegular(fsx.OS{}, path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Set{}, nil
 	}
@@ -51,12 +51,6 @@ func Read(path string) (*Set, error) {
 		return nil, err
 	}
 	defer f.Close() // nothing was written
-	switch st, err := f.Stat(); {
-	case err != nil:
-		return nil, err
-	case !st.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no file", path)
-	}
 	text, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"dovetail/internal/fsx"
 	"dovetail/sieve"
 )
 
@@ -145,20 +146,16 @@ func (c *scriptCache) load(path string, global bool, in folders) (prog *sieve.Pr
 	return f.prog(), changed, f.err
 }
 
-// read reads a script. Nothing but a regular file is read: a fifo in a home must not stop us.
+// read reads a script.
 func (c *scriptCache) read(path string) ([]byte, fileID, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	f, st, err := fsx.OpenRegular(fsx.OS{}, path, os.O_RDONLY, 0)
+	if errors.Is(err, fsx.ErrIrregular) {
+		return nil, fileID{}, errBroken{err}
+	}
 	if err != nil {
 		return nil, fileID{}, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, fileID{}, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fileID{}, errBroken{errors.New("not a regular file")}
-	}
 	src, err := io.ReadAll(io.LimitReader(f, c.maxSize+1))
 	if err != nil {
 		return nil, fileID{}, err

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/userdb"
 	"dovetail/sieve"
@@ -217,16 +218,9 @@ func logForUser(script string, now time.Time, lines ...string) error {
 			return err
 		}
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	f, _, err := fsx.OpenRegular(fsx.OS{}, path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
-	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() { // a pipe that nobody reads would hold the delivery
-		err = fmt.Errorf("%s is not a file", path)
-	}
-	if err != nil {
-		return errors.Join(err, f.Close())
 	}
 	var text strings.Builder
 	for _, line := range lines {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/message"
 	"dovetail/internal/userdb"
@@ -301,7 +302,7 @@ func TestUserLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer held.Close()
-	if err := logForUser(script, now, "x"); err == nil || !strings.Contains(err.Error(), "not a file") {
+	if err := logForUser(script, now, "x"); err == nil || !errors.Is(err, fsx.ErrIrregular) {
 		t.Errorf("a pipe was written to: %v", err)
 	}
 }

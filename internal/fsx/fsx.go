@@ -98,6 +98,27 @@ func (OS) ReadFile(name string) ([]byte, error) { return os.ReadFile(name) }
 // Chtimes is os.Chtimes.
 func (OS) Chtimes(name string, atime, mtime time.Time) error { return os.Chtimes(name, atime, mtime) }
 
+// ErrIrregular is the error of something that is no regular file.
+var ErrIrregular = errors.New("not a regular file")
+
+// OpenRegular opens a regular file in whose place somebody else may have put anything:
+// what could let us wait, to be opened or, as a pipe that is held open, to be read or
+// written, is ErrIrregular. So is a directory or a device.
+func OpenRegular(fsys FS, name string, flag int, perm fs.FileMode) (File, fs.FileInfo, error) {
+	file, err := fsys.OpenFile(name, flag|unix.O_NONBLOCK, perm)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: name, Err: ErrIrregular}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return file, info, nil
+}
+
 // SyncDir makes the entries of directory name durable: what was renamed, linked
 // or removed in it before.
 func SyncDir(fsys FS, name string) error {

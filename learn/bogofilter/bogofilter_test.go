@@ -325,11 +325,16 @@ func TestKey(t *testing.T) {
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	// Nobody waits for a FIFO in its place.
+	// Nobody waits for a FIFO in its place, which somebody holds open.
 	if err := syscall.Mkfifo(key, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	wantErrors(t, b.Learn(t.Context(), "user1", items[2:]), "dovetail-key")
+	held, err := os.OpenFile(key, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	wantErrors(t, b.Learn(t.Context(), "user1", items[2:]), "dovetail-key: not a regular file")
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}

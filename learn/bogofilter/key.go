@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"dovetail/internal/fsx"
 )
 
 // keyFile holds the key of the words of lessons, in the folder of the database. Who can
@@ -37,8 +39,9 @@ func readKey(path string) ([]byte, error) {
 }
 
 // openKey opens the file, which the user may have put anything in place of.
-func openKey(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+func openKey(path string) (fsx.File, error) {
+	f, _, err := fsx.OpenRegular(fsx.OS{}, path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	return f, err
 }
 
 // makeKey makes a key, unless somebody else is faster. It appears whole and stays.

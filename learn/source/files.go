@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 
 	"dovetail/internal/decompress"
+	"dovetail/internal/fsx"
 	"dovetail/internal/message"
 )
 
@@ -104,14 +104,11 @@ func (f *files) Messages(ctx context.Context) iter.Seq2[Message, error] {
 
 func (f *files) read(name string) (*message.Message, error) {
 	// A user may have put a link or a FIFO there meanwhile.
-	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	file, _, err := fsx.OpenRegular(fsx.OS{}, name, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, errors.New("not a regular file"))
-	}
 	r, err := decompress.Reader(file)
 	if err != nil {
 		return nil, err

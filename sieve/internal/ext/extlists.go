@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/message"
 	"dovetail/sieve/action"
 	"dovetail/sieve/internal/engine"
@@ -176,16 +177,13 @@ func (l *extlist) find(r *engine.Run, value string) (entry string, ok bool, err 
 }
 
 func readExtlist(l *extlist) ([]string, error) {
-	f, err := os.Open(l.path)
+	f, st, err := fsx.OpenRegular(fsx.OS{}, l.path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // nothing was written
-	switch st, err := f.Stat(); {
-	case err != nil:
-		return nil, err
-	case !st.Mode().IsRegular() || st.Size() > maxExtlistFile:
-		return nil, fmt.Errorf("%s is no file, or has more than %d bytes", l.path, maxExtlistFile)
+	if st.Size() > maxExtlistFile {
+		return nil, fmt.Errorf("%s has more than %d bytes", l.path, maxExtlistFile)
 	}
 	var list []string
 	lines := bufio.NewScanner(f)
