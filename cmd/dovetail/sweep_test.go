@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"dovetail/internal/mailerr"
@@ -12,21 +13,23 @@ import (
 
 // A user whose mail never answers does not keep a run from ending when its time is over.
 func TestPatience(t *testing.T) {
-	release := make(chan struct{})
-	defer close(release)
-	var said strings.Builder
-	s := &sweep{
-		options: &sweepOptions{all: true, maxTime: 50 * time.Millisecond}, users: &userdb.Resolver{Users: &database{}},
-		stderr: &said, jobs: 1, patience: 50 * time.Millisecond,
-	}
-	s.work = func(_ context.Context, name string) error {
-		if name == "b" {
-			<-release
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		var said strings.Builder
+		s := &sweep{
+			options: &sweepOptions{all: true, maxTime: time.Minute}, users: &userdb.Resolver{Users: &database{}},
+			stderr: &said, jobs: 1, patience: time.Minute,
 		}
-		return nil
-	}
-	err := s.run(t.Context())
-	if mailerr.ExitCode(err) != mailerr.ExTempFail || err.Error() != "stopped after 50ms, in the last of 2 users" || !strings.Contains(said.String(), "from the mail of: b\n") || !s.stopped {
-		t.Errorf("%v, %s", err, &said)
-	}
+		s.work = func(_ context.Context, name string) error {
+			if name == "b" {
+				<-release
+			}
+			return nil
+		}
+		err := s.run(t.Context())
+		if mailerr.ExitCode(err) != mailerr.ExTempFail || err.Error() != "stopped after 1m0s, in the last of 2 users" || !strings.Contains(said.String(), "from the mail of: b\n") || !s.stopped {
+			t.Errorf("%v, %s", err, &said)
+		}
+	})
 }
