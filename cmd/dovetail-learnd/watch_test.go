@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"dovetail/internal/fsx"
@@ -48,40 +49,42 @@ func (p *people) List(context.Context, string) iter.Seq2[string, error] {
 // A user whose mail hangs is waited for once and not for ever, keeps no other from
 // being looked at, and is looked at again when it hangs no more.
 func TestHangingMail(t *testing.T) {
-	release := make(chan bool)
-	var annas atomic.Int32
-	var seen []string
-	log := &bytes.Buffer{}
-	users := &people{names: []string{"anna", "bert"}}
-	r := &rounds{
-		watcher: &watch.Watcher{}, users: users, resolver: &userdb.Resolver{Users: users},
-		stores: func(u *userdb.User, _ string) (*maildir.Store, error) {
-			if u.Name == "anna" {
-				annas.Add(1)
-				<-release
-				return nil, errors.New("anna hangs no more")
-			}
-			seen = append(seen, u.Name)
-			return nil, errors.New("bert is well")
-		},
-		patience: time.Second, log: slog.New(slog.NewTextHandler(log, nil)),
-		under: map[string]chan looked{}, told: map[string]string{},
-	}
-	r.round(t.Context())
-	r.round(t.Context())
-	if got := log.String(); !slices.Equal(seen, []string{"bert", "bert"}) || strings.Count(got, "has not ended yet") != 1 || annas.Load() != 1 {
-		t.Errorf("looked at %q, and %d times at the mail that hangs\n%s", seen, annas.Load(), got)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	r.patience = time.Hour
-	delete(r.under, "anna")
-	time.AfterFunc(10*time.Millisecond, cancel)
-	r.round(ended) // which is not waited for when the program ends
-	close(release)
-	r.round(t.Context())
-	if got := log.String(); !strings.Contains(got, "anna hangs no more") {
-		t.Error(got)
-	}
+	synctest.Test(t, func(t *testing.T) { // in which bert takes no time, however slow this is
+		release := make(chan bool)
+		var annas atomic.Int32
+		var seen []string
+		log := &bytes.Buffer{}
+		users := &people{names: []string{"anna", "bert"}}
+		r := &rounds{
+			watcher: &watch.Watcher{}, users: users, resolver: &userdb.Resolver{Users: users},
+			stores: func(u *userdb.User, _ string) (*maildir.Store, error) {
+				if u.Name == "anna" {
+					annas.Add(1)
+					<-release
+					return nil, errors.New("anna hangs no more")
+				}
+				seen = append(seen, u.Name)
+				return nil, errors.New("bert is well")
+			},
+			patience: time.Minute, log: slog.New(slog.NewTextHandler(log, nil)),
+			under: map[string]chan looked{}, told: map[string]string{},
+		}
+		r.round(t.Context())
+		r.round(t.Context())
+		if got := log.String(); !slices.Equal(seen, []string{"bert", "bert"}) || strings.Count(got, "has not ended yet") != 1 || annas.Load() != 1 {
+			t.Errorf("looked at %q, and %d times at the mail that hangs\n%s", seen, annas.Load(), got)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		r.patience = time.Hour
+		delete(r.under, "anna")
+		time.AfterFunc(10*time.Millisecond, cancel)
+		r.round(ended) // which is not waited for when the program ends
+		close(release)
+		r.round(t.Context())
+		if got := log.String(); !strings.Contains(got, "anna hangs no more") {
+			t.Error(got)
+		}
+	})
 }
 
 // Each time that the list of users breaks is told.
