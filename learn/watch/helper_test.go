@@ -112,6 +112,10 @@ func (f file) path(root string) string {
 // age is how long ago what is not new was received.
 const age = 3 * time.Hour
 
+// ahead, as the age of a message, is by how much the clock of who delivers it is ahead: so
+// its file is changed within seconds of the time in its name, however slow this is.
+const ahead = -30 * time.Second
+
 // put writes a message that was received and filed that long ago. No two have the same
 // time to the nanosecond: the file system soon uses the inode of a removed file again.
 func (w *watched) put(box, subject string, ago time.Duration, extra ...string) file {

@@ -68,7 +68,7 @@ func TestChanges(t *testing.T) {
 		{"keyword $NotJunk in the junk folder", spam, func(w *watched, f file) { w.flag(f, "b") }, []string{"letter ham"}},
 		{"keyword in the trash", func(w *watched) file { w.keywords("Trash"); return w.put("Trash", "letter", age) },
 			func(w *watched, f file) { w.flag(f, "a") }, nil},
-		{"delivered with a keyword", inbox, func(w *watched, _ file) { w.flag(w.put("INBOX", "filed", 0), "a") }, nil},
+		{"delivered with a keyword", inbox, func(w *watched, _ file) { w.flag(w.put("INBOX", "filed", ahead), "a") }, nil},
 		{"delivered with a verdict and a keyword, and read", inbox, func(w *watched, _ file) {
 			w.flag(w.put("INBOX", "filed", 30*time.Second, "X-Spam-Status: Yes\n"), "Sa")
 		}, nil},
@@ -369,7 +369,7 @@ func TestLeftOut(t *testing.T) {
 	w.moveCopy(known, "Spam")
 	w.put("Spam", "filed", 0)
 	w.move(w.put("INBOX", "found", age, "X-Spam-Flag: YES\n"), "Spam")
-	w.flag(w.put("INBOX", "given", 0), "a")
+	w.flag(w.put("INBOX", "given", ahead), "a")
 	w.flag(thrown, "a")
 	var got []string
 	for _, left := range w.look().LeftOut {
