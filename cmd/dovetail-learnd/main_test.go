@@ -431,7 +431,10 @@ func TestWatchLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.logs(`level=INFO msg=lesson user=bob class=spam cause=COPY to=Spam origin=watch outcome="left out" reason="the user has switched learning off`, 1)
-	if err := os.WriteFile(fmt.Sprintf("%s/Maildir/.Spam/new/%d.M3P1.h", home, time.Now().Unix()), []byte("Subject: two\n\nbody\n"), 0o644); err != nil {
+	received, tmp := time.Now().Truncate(time.Second), home+"/Maildir/.Spam/tmp/x"
+	err = os.WriteFile(tmp, []byte("Subject: two\n\nbody\n"), 0o644)
+	if err = errors.Join(err, os.Chtimes(tmp, received, received),
+		os.Rename(tmp, fmt.Sprintf("%s/Maildir/.Spam/new/%d.M3P1.h", home, received.Unix()))); err != nil {
 		t.Fatal(err)
 	}
 	p.logs(`level=DEBUG msg=lesson user=bob class=spam cause=COPY to=Spam origin=watch outcome="left out" reason="it was delivered into the folder"`, 1)
