@@ -169,10 +169,14 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	items := learntest.Lessons(t, 3)
+	asleep := filepath.Join(programs, "asleep")
+	if err := errors.Join(syscall.Mkfifo(asleep, 0o666), os.Chmod(asleep, 0o666)); err != nil {
+		t.Fatal(err)
+	}
 	for i, script := range []string{
 		"kill -9 $$",
 		"/usr/bin/bogofilter \"$@\"; kill -9 $$",
-		"/usr/bin/bogofilter \"$@\"; exec sleep 600",
+		"/usr/bin/bogofilter \"$@\"; echo >" + asleep + "; exec sleep 600",
 		"sleep 600 & wait",
 		"exit 3",
 		"exit 0",
@@ -183,9 +187,21 @@ func TestKilled(t *testing.T) {
 			if err := os.WriteFile(name, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			b := backend(t, bogofilter.Options{Lookup: u.lookup, Program: name, Timeout: time.Second})
+			o := bogofilter.Options{Lookup: u.lookup, Program: name}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			switch {
+			case strings.HasPrefix(script, "sleep"):
+				o.Timeout = time.Second // it runs nothing else: there is no database to be asked
+			case strings.Contains(script, "sleep"):
+				go func() {
+					_, _ = os.ReadFile(asleep) // waits until bogofilter has ended
+					cancel()
+				}()
+			}
+			b := backend(t, o)
 			done := 0
-			for _, res := range b.Learn(t.Context(), user, items) {
+			for _, res := range b.Learn(ctx, user, items) {
 				if res.Err == nil {
 					done++
 				}
