@@ -150,10 +150,8 @@ func (r *rounds) look(ctx context.Context, name string) (*watch.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	mail := watch.Mail{User: u.Name, Store: store, Do: fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}.Do}
-	if err := mail.Do(func() error { mail.Off = handin.SwitchedOff(u.Home); return nil }); err != nil {
-		return nil, err
-	}
+	mail := watch.Mail{User: u.Name, Off: func() bool { return handin.SwitchedOff(u.Home) }, Store: store,
+		Do: fsx.Credentials{UID: u.UID, GID: u.GID, Groups: u.Groups}.Do}
 	watcher := *r.watcher
 	watcher.Put = func(ctx context.Context, l learn.Lesson, message io.Reader) error {
 		return r.put(ctx, u.UID, l, message)

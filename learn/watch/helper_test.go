@@ -27,6 +27,7 @@ type watched struct {
 	mail    watch.Mail
 	queued  []string // subject class
 	putErr  error
+	off     bool // the user does not want to teach
 	names   int
 }
 
@@ -59,7 +60,7 @@ func newWatched(t *testing.T) *watched {
 			return nil
 		},
 	}
-	w.mail = watch.Mail{User: "bert", Store: w.store, Do: func(f func() error) error { return f() }}
+	w.mail = watch.Mail{User: "bert", Off: func() bool { return w.off }, Store: w.store, Do: func(f func() error) error { return f() }}
 	return w
 }
 

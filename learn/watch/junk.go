@@ -71,7 +71,7 @@ func (l *look) junk(ctx context.Context, glance *maildir.Glance, keywords letter
 	sortRecords(seen)
 	for _, a := range arrived {
 		a.record = seen.find(nameHash(a.name.Base))
-		a.change = rule.Change{Said: learn.Spam, Cause: rule.Copy, Off: l.mail.Off, To: glance.Mailbox()}
+		a.change = rule.Change{Said: learn.Spam, Cause: rule.Copy, To: glance.Mailbox()}
 		l.arrived = append(l.arrived, a)
 	}
 	l.leave(glance.Mailbox(), slices.DeleteFunc(slices.Clone(old.records()), func(r record) bool {

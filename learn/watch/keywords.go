@@ -88,7 +88,7 @@ func (l *look) mark(glance *maildir.Glance, name maildir.Name, had, has marks) {
 	}
 	box := glance.Mailbox()
 	a := arrival{glance: glance, name: name,
-		change: rule.Change{Said: class, Cause: rule.Flag, From: box, To: box, Flags: []string{flag}, Off: l.mail.Off}}
+		change: rule.Change{Said: class, Cause: rule.Flag, From: box, To: box, Flags: []string{flag}}}
 	if isNew(name, l.since(box)) {
 		info, err := glance.Stat(name)
 		if err != nil {

@@ -43,6 +43,7 @@ type look struct {
 	start    time.Time
 	old, new *state
 	changed  bool // the new state differs from the old one
+	off      bool // the user does not want to teach
 	report   *Report
 
 	glances []*maildir.Glance
@@ -72,7 +73,12 @@ func (l *look) run(ctx context.Context) error {
 	l.new = &state{Version: stateVersion, Looked: l.start, Boxes: map[string]*box{}, Rescued: l.old.Rescued}
 	l.known = knownOf(l.old)
 	l.changed = l.old.Looked.After(l.start) // the clock went back
-	if err := l.mail.Do(func() error { return l.survey(ctx) }); err != nil {
+	err := l.mail.Do(func() error {
+		err := l.survey(ctx)
+		l.off = l.mail.Off()
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if !l.report.First {
@@ -229,7 +235,7 @@ func (l *look) give(ctx context.Context, a arrival, accept accept) error {
 	if a.record != nil {
 		a.record.hash = shortHash(hash)
 	}
-	a.change.Size = m.VirtualSize()
+	a.change.Size, a.change.Off = m.VirtualSize(), l.off
 	why, filed := accept(a, m, hash)
 	if d := l.watcher.Rules.Decide(a.change); why == "" && d.Class == learn.None {
 		why = d.Why

@@ -68,7 +68,7 @@ func (l *look) eachNew(ctx context.Context, f func(arrival)) error {
 	}
 	for _, glance := range l.glances {
 		to := glance.Mailbox()
-		change := rule.Change{Said: learn.Ham, Cause: rule.Copy, Off: l.mail.Off, From: l.left[0].from, To: to}
+		change := rule.Change{Said: learn.Ham, Cause: rule.Copy, Off: l.off, From: l.left[0].from, To: to}
 		change.Size = l.watcher.Rules.MinSize // which is not known yet
 		if glance.Changed.Before(since.Add(-clockSlack)) || l.watcher.Rules.Decide(change).Class != learn.Ham {
 			continue

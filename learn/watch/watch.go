@@ -85,8 +85,11 @@ type Watcher struct {
 
 // Mail is the mail of one user.
 type Mail struct {
-	User  string // as the userdb calls it
-	Off   bool   // the user does not want to teach; what changes until then is never taught
+	User string // as the userdb calls it
+	// Off tells whether the user does not want to teach. It is asked with the user's rights
+	// when the changes are known: one who moves messages after switching learning off
+	// teaches nothing, and what has changed by then is never taught.
+	Off   func() bool
 	Store *maildir.Store
 	Do    func(func() error) error // does something with the user's rights
 }

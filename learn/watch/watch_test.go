@@ -142,10 +142,26 @@ func TestOff(t *testing.T) {
 	w := newWatched(t)
 	f := w.put("INBOX", "letter", age)
 	w.look()
-	w.mail.Off = true
+	w.off = true
 	w.move(f, "Spam")
 	w.look()
-	w.mail.Off = false
+	w.off = false
+	w.look()
+}
+
+// Nor does who switches it off while a look is under way, and acts then.
+func TestSwitchedOffMeanwhile(t *testing.T) {
+	w := newWatched(t)
+	f := w.put("INBOX", "letter", age)
+	w.look()
+	do := w.mail.Do
+	w.mail.Do = func(look func() error) error {
+		if !w.off {
+			w.off = true
+			w.move(f, "Spam")
+		}
+		return do(look)
+	}
 	w.look()
 }
 
@@ -395,7 +411,7 @@ func TestLeftOut(t *testing.T) {
 	} else {
 		t.Errorf("left out are %q, want %q", got, want)
 	}
-	w.mail.Off = true
+	w.off = true
 	for i := range 250 {
 		w.move(w.put("INBOX", fmt.Sprint("many", i), age), "Spam")
 	}
