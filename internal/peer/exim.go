@@ -1,16 +1,21 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/smtp"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const eximProgram = "/usr/sbin/exim4"
@@ -182,12 +187,42 @@ func (e *Exim) Send(from string, to []string, message string) {
 }
 
 // RunQueue tries all messages in the queue now, also those to be tried later,
-// and returns when it has.
+// and returns when it has. A run leaves out what another process of Exim is still at
+// work on, which may have told in the log already what became of it: that is waited for.
 func (e *Exim) RunQueue() {
 	e.t.Helper()
+	for end := time.Now().Add(clientTimeout); e.working(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			e.t.Fatalf("Exim is at work on a message for longer than %v:\n%s", clientTimeout, e.MainLog())
+		}
+	}
 	if out, err := exec.Command(eximProgram, "-C", e.Config, "-qff").CombinedOutput(); err != nil {
 		e.t.Fatalf("running Exim's queue: %v\n%s", err, out)
 	}
+}
+
+// working tells whether a process has a message in the queue locked.
+func (e *Exim) working() bool {
+	e.t.Helper()
+	names, err := filepath.Glob(filepath.Join(e.Dir, "spool/input/*-D"))
+	if err != nil {
+		e.t.Fatalf("%v", err)
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		data, err := os.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false // it is done meanwhile
+		}
+		lock := unix.Flock_t{Type: unix.F_WRLCK}
+		if err == nil {
+			defer data.Close()
+			err = unix.FcntlFlock(data.Fd(), unix.F_GETLK, &lock)
+		}
+		if err != nil {
+			e.t.Fatalf("looking whether a message is locked: %v", err)
+		}
+		return lock.Type != unix.F_UNLCK
+	})
 }
 
 // QueueCount returns the number of messages in the queue.
