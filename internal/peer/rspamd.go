@@ -167,7 +167,7 @@ func (r *Rspamd) redisCLI(args ...string) (string, error) {
 }
 
 // Learned is the number of lessons that rspamd has taken since it started, as its
-// /stat tells.
+// /stat tells. It comes after Counts: that of a lesson, which redis has, may be missing.
 func (r *Rspamd) Learned() int {
 	r.t.Helper()
 	var stat struct {
