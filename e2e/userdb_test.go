@@ -22,7 +22,7 @@ func TestDovecotStops(t *testing.T) {
 			users := peer.OwnUIDs(2)
 			d := start(t, peer.DovecotOptions{Users: users, MailLocation: siteLocation})
 			s := withDovecot(t, d, users, siteLocation)
-			s.userdb = fmt.Sprintf("driver = \"dovecot\"\nsocket = %q\ntimeout = \"2s\"\n", d.AuthUserdb)
+			s.userdb = fmt.Sprintf("driver = \"dovecot\"\nsocket = %q\n", d.AuthUserdb)
 			s.start()
 			e := peer.StartExim(t, peer.EximOptions{LMTPSocket: s.socket})
 			if err := s.deliver("user1+detail", letter); err != nil {
