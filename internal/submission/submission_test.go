@@ -166,6 +166,7 @@ func TestSMTPUnreachable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
 	m := message.Parse([]byte("A: b\n\n"))
 	// Nobody answers.
 	s := &SMTP{Addr: l.Addr().String(), Timeout: 50 * time.Millisecond}
@@ -174,8 +175,7 @@ func TestSMTPUnreachable(t *testing.T) {
 	cancel()
 	check(t, s.Send(ctx, "a@b", []string{"c@d"}, m), false, "canceled")
 	// Nobody is there.
-	l.Close()
-	check(t, (&SMTP{Addr: s.Addr}).Send(t.Context(), "a@b", []string{"c@d"}, m), false, "refused")
+	check(t, (&SMTP{Addr: "127.0.0.1:1"}).Send(t.Context(), "a@b", []string{"c@d"}, m), false, "refused")
 }
 
 // A message that cannot be read to its end must not be sent as if that were all.
