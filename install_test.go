@@ -1,6 +1,7 @@
 package dovetail_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -34,8 +35,11 @@ func TestInstall(t *testing.T) {
 			}
 		}
 	}
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "bin/man"), 0o755), os.WriteFile(filepath.Join(dir, "bin/man/dovetail.8"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	dest := filepath.Join(dir, "dest dir")
-	cmd := exec.Command("make", "-s", "-o", "build", "install", "DESTDIR="+dest, "PREFIX=/usr")
+	cmd := exec.Command("make", "-s", "-o", "build", "-o", "man", "install", "DESTDIR="+dest, "PREFIX=/usr")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -67,9 +71,38 @@ func TestInstall(t *testing.T) {
 		"/usr/lib/systemd/system/dovetail-learnd.service", "/usr/lib/systemd/system/dovetail-lmtpd.service",
 		"/usr/share/doc/dovetail/README.md", "/usr/share/dovetail/dovecot/2.3/95-dovetail-learn.conf",
 		"/usr/share/dovetail/dovecot/2.4/95-dovetail-learn.conf", "/usr/share/dovetail/dovecot/README.md",
-		"/usr/share/dovetail/dovecot/report-ham.sieve", "/usr/share/dovetail/dovecot/report-spam.sieve", "/usr/share/dovetail/dovetail-expire.cron"}
+		"/usr/share/dovetail/dovecot/report-ham.sieve", "/usr/share/dovetail/dovecot/report-spam.sieve", "/usr/share/dovetail/dovetail-expire.cron", "/usr/share/man/man8/dovetail.8"}
 	if !slices.Equal(others, want) {
 		t.Errorf("installed %q, wanted %q", others, want)
+	}
+}
+
+// Each command has a manual page, with its help as it is written.
+func TestManPages(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "run", "-tags", "man", "./cmd/dovetail", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	pages, err := filepath.Glob(dir + "/dovetail*.8")
+	if err != nil || len(pages) < 20 {
+		t.Errorf("pages %q, %v", pages, err)
+	}
+	help, err := exec.Command("go", "run", "./cmd/dovetail", "search", "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(dir + "/dovetail-search.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, _, _ := strings.Cut(string(help), "\nUsage:")
+	if page := strings.ReplaceAll(string(text), `\`, ""); !strings.Contains(page, ".EX\n"+long) {
+		t.Errorf("the help is not in the page as it is:\n%s", page)
+	}
+	for _, want := range []string{"\n.SH SYNOPSIS\n\\fBdovetail search [-u USER|-A|-F FILE|--imap URL] QUERY... [flags]", "a mask with * and ?", "SEE ALSO"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
 	}
 }
 

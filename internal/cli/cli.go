@@ -11,10 +11,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"unicode"
 
 	"github.com/spf13/cobra"
@@ -64,15 +61,6 @@ func Usage(err error) error {
 	e := mailerr.Perm(err, "Usage error")
 	e.Exit = mailerr.ExUsage
 	return e
-}
-
-// Main runs the program that root is and ends the process. Its context ends with
-// SIGINT or SIGTERM.
-func Main(root *cobra.Command) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := Run(ctx, root, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
 }
 
 // Run runs a program and gives its exit status.
