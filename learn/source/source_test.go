@@ -127,8 +127,10 @@ func TestSince(t *testing.T) {
 	dir := t.TempDir()
 	maildir(t, dir, "old", "new")
 	day := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	if err := os.Chtimes(dir+"/cur/0.M1P1.h:2,", time.Time{}, day.Add(-time.Hour)); err != nil {
-		t.Fatal(err)
+	for name, at := range map[string]time.Time{"/cur/0.M1P1.h:2,": day.Add(-time.Hour), "/new/1.M1P1.h:2,": day} {
+		if err := os.Chtimes(dir+name, time.Time{}, at); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if got, _ := read(t, dir, source.Options{Since: day}); !slices.Equal(got, []string{"new"}) {
 		t.Errorf("%q", got)
