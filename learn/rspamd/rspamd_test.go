@@ -261,7 +261,7 @@ func TestCutMessage(t *testing.T) {
 	}
 	items := learntest.Lessons(t, 1)
 	items[0].Message = m
-	results := backend(t, rspamd.Options{URL: s.URL, Timeout: 10 * time.Second}).Learn(t.Context(), "", items)
+	results := backend(t, rspamd.Options{URL: s.URL, Timeout: time.Minute}).Learn(t.Context(), "", items)
 	if err := results[0].Err; err == nil || !strings.Contains(err.Error(), "reading the message") || results[1].Outcome != learn.Learned {
 		t.Errorf("got %+v", results)
 	}
