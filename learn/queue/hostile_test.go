@@ -114,7 +114,7 @@ func TestTooBig(t *testing.T) {
 // as runs f with the rights of another user, of whom the queue's directory is reached.
 func as(t *testing.T, uid uint32, q *queue.Queue, f func() error) error {
 	t.Helper()
-	for dir := q.Dir(); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+	for dir := q.Dir(); dir != filepath.Clean(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
 		if dir != q.Dir() {
 			if err := os.Chmod(dir, 0o755); err != nil {
 				t.Fatal(err)
