@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 const dovecotProgram = "/usr/sbin/dovecot"
@@ -162,10 +163,38 @@ func (d *Dovecot) Halt() {
 	}
 }
 
+// end stops the server, and waits for those whom its master has left at work on mail:
+// one that is still closing a mailbox would write into a folder that is being removed.
+func (d *Dovecot) end() {
+	d.t.Helper()
+	if !d.Running() {
+		return
+	}
+	pids, err := tree(d.PID())
+	if err != nil {
+		d.t.Errorf("looking for Dovecot's processes: %v", err)
+	}
+	d.Stop(d.t)
+	for end := time.Now().Add(stopTimeout); slices.ContainsFunc(pids, writesMail); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			d.t.Errorf("Dovecot is at work on mail %v after its end", stopTimeout)
+			return
+		}
+	}
+}
+
+// writesMail tells whether a process is one of Dovecot's for mail, and has not ended.
+func writesMail(pid int) bool {
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	fields, err := statFields(pid)
+	return err == nil && fields[0] != "Z" && slices.Contains([]string{"imap\n", "lmtp\n"}, string(name))
+}
+
 // Start starts the server again after it was stopped.
 func (d *Dovecot) Start() {
 	d.t.Helper()
 	d.Process = StartProcess(d.t, filepath.Join(d.Dir, "start.log"), d.start[0], d.start[1:]...)
+	d.t.Cleanup(d.end)
 	d.WaitReady(d.t,
 		Greets("unix", d.LMTPSocket, "220 "), Greets("tcp", d.LMTPAddr, "220 "),
 		Greets("tcp", d.IMAPAddr, "* OK"), exists(d.AuthUserdb))
