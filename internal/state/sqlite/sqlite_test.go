@@ -83,7 +83,8 @@ func TestBroken(t *testing.T) {
 const claimer = "DOVETAIL_TEST_CLAIMER"
 
 // TestMain is that process: it claims keys one after the other, and tells of
-// each that it has won.
+// each that it has won. As long as a claim took it leaves the database to the other
+// process, which would come to its turn by luck only: SQLite looks every 100 ms.
 func TestMain(m *testing.M) {
 	path := os.Getenv(claimer)
 	if path == "" {
@@ -92,10 +93,12 @@ func TestMain(m *testing.M) {
 	s, err := Open(path, time.Now)
 	for i := 0; err == nil; i++ {
 		key := statetest.Key(fmt.Sprint(os.Args[len(os.Args)-1], i))
+		began := time.Now()
 		var won bool
 		if won, err = s.Claim(context.Background(), key, time.Hour); err == nil && won {
 			fmt.Println(i)
 		}
+		time.Sleep(time.Since(began))
 	}
 	fmt.Println("error:", err)
 	os.Exit(1)
