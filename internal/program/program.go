@@ -112,17 +112,26 @@ func (r *Runner) Run(ctx context.Context, job Job) (Result, error) {
 	}
 	stderr := &head{max: MaxStderr}
 	cmd.Stderr = stderr
+	var out *output
 	if job.Output != nil {
-		cmd.Stdout = &limited{w: job.Output, left: cmp.Or(r.MaxOutput, DefaultMaxOutput), over: kill}
+		if out, err = newOutput(&limited{w: job.Output, left: cmp.Or(r.MaxOutput, DefaultMaxOutput), over: kill}); err != nil {
+			return Result{}, fmt.Errorf("running program %q: %w", job.Name, err)
+		}
+		cmd.Stdout = out.in
 	}
 	var input *tracked
 	if job.Input != nil {
 		input = &tracked{r: newEOLReader(job.Input, !r.LF), fail: kill}
 		cmd.Stdin = input
 	}
-	if err = cmd.Start(); err == nil {
+	err = cmd.Start()
+	out.start(err == nil)
+	if err == nil {
 		endSession(ctx, cmd.Process.Pid)
 		err = cmd.Wait()
+		if outErr := out.end(); err == nil || errors.Is(err, exec.ErrWaitDelay) {
+			err = outErr
+		}
 	}
 	res := Result{Stderr: stderr.String(), Unread: input != nil && !input.done}
 	res.Status, err = outcome(ctx, job.Name, err)
@@ -145,8 +154,8 @@ func (r *Runner) command(ctx context.Context, path string, job Job) *exec.Cmd {
 
 // outcome makes of a process's end an exit status or an error.
 func outcome(ctx context.Context, name string, err error) (int, error) {
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
-		return 0, nil // a descendant that still holds the output open is no failure
+	if err == nil {
+		return 0, nil
 	}
 	// What ended the program by our hand comes first: its death by SIGKILL tells nothing.
 	if cause := context.Cause(ctx); cause != nil {
@@ -186,19 +195,3 @@ func (h *head) Write(p []byte) (int, error) {
 }
 
 func (h *head) String() string { return h.buf.String() }
-
-// limited hands on up to left bytes and then calls over.
-type limited struct {
-	w    io.Writer
-	left int64
-	over func(error)
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	if int64(len(p)) > l.left {
-		l.over(ErrOutput)
-		return 0, ErrOutput
-	}
-	l.left -= int64(len(p))
-	return l.w.Write(p)
-}

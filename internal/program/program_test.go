@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/iotest"
@@ -262,6 +263,40 @@ func TestSessionOf(t *testing.T) {
 		if got, alive := sessionOf([]byte(stat)); alive != (want != 0) || alive && got != want {
 			t.Errorf("%q: %d, %v", stat, got, alive)
 		}
+	}
+}
+
+// slow takes its time with the first bytes.
+type slow struct {
+	bytes.Buffer
+	once sync.Once
+}
+
+func (w *slow) Write(p []byte) (int, error) {
+	w.once.Do(func() { time.Sleep(3 * pipeDelay) })
+	return w.Buffer.Write(p)
+}
+
+// All that a program writes is taken, however slow the one is who takes it, and though a
+// daemon holds the output open.
+func TestSlowOutput(t *testing.T) {
+	r := programs(t, map[string]string{
+		"ends":   `echo $$; head -c 60000 /dev/zero`,
+		"daemon": `setsid sleep 600 & echo $!; head -c 60000 /dev/zero`,
+	})
+	for _, name := range []string{"ends", "daemon"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out := &slow{}
+			_, err := r.Run(context.Background(), Job{Name: name, Output: out})
+			line, rest, _ := strings.Cut(out.String(), "\n")
+			if err != nil || len(rest) != 60000 {
+				t.Errorf("%v, %d bytes", err, len(rest))
+			}
+			if pid, err := strconv.Atoi(line); name == "daemon" && (err != nil || syscall.Kill(pid, syscall.SIGKILL) != nil) {
+				t.Errorf("the daemon is gone (%v)", err)
+			}
+		})
 	}
 }
 
