@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore"
 )
@@ -90,7 +91,11 @@ func (e *editor) remove(ctx context.Context, all []Removal, done func(i int)) er
 	if e.lock.after {
 		e.store.forgetMaildirsize() // what the dead one removed last is still counted in it
 	}
-	file := e.store.maildirsizeFile()
+	// Open all the while, so that no other file gets its inode.
+	file, counted, _ := fsx.OpenRegular(e.store.fs, e.store.maildirsizePath(), os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if file != nil {
+		defer file.Close() // nothing was written
+	}
 	for from := 0; from < len(all); from += countAtOnce {
 		// A removal by name is safe without the lock.
 		if err := e.lock.check(); err != nil {
@@ -107,7 +112,7 @@ func (e *editor) remove(ctx context.Context, all []Removal, done func(i int)) er
 				gone.count++
 			}
 		}
-		e.store.uncount(e.folder, gone, file)
+		e.store.uncount(e.folder, gone, counted)
 		if err != nil {
 			return err
 		}
@@ -161,24 +166,16 @@ func (e *editor) removeOne(r Removal) (bool, error) {
 	return err == nil, err
 }
 
-// maildirsizeFile gives what maildirsize is now; nil when it cannot be looked at.
-func (s *Store) maildirsizeFile() fs.FileInfo {
-	info, err := s.fs.Lstat(s.maildirsizePath())
-	if err != nil {
-		return nil
-	}
-	return info
-}
-
 // uncount takes messages off what maildirsize says. It is removed, to be counted anew,
 // where no quota is configured here, so that it is Dovecot's alone; and where it is
 // another file than before: who made it anew may have counted what was just removed.
+// Before is nil where there was none that could be opened.
 func (s *Store) uncount(f folder, gone amount, before fs.FileInfo) {
 	if gone.count == 0 {
 		return
 	}
-	now := s.maildirsizeFile()
-	if s.quota == nil || now != nil && (before == nil || !os.SameFile(before, now)) {
+	now, err := s.fs.Lstat(s.maildirsizePath())
+	if s.quota == nil || err == nil && (before == nil || !os.SameFile(before, now)) {
 		s.forgetMaildirsize()
 		return
 	}

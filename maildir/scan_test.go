@@ -192,3 +192,27 @@ func TestRemove(t *testing.T) {
 		}
 	}
 }
+
+// Who counts the mail anew meanwhile may have left out what was just removed, also where
+// the new file has got the inode of the old one.
+func TestRemoveBesideCount(t *testing.T) {
+	q, err := ParseQuota([]string{"*:storage=1M"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, home := inHome(t, func(o *Options) { o.Quota = q })
+	path, file := put(t, s, "INBOX"), home+"/Maildir/maildirsize"
+	counted := func() (bool, error) {
+		if err := os.Remove(file); err != nil {
+			return false, err
+		}
+		mustWrite(t, file, "1048576S\n0 0\n")
+		return true, nil
+	}
+	if err := s.Remove(t.Context(), "INBOX", []Removal{{Path: path, Size: 11, Check: counted}}, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(file); !os.IsNotExist(err) {
+		t.Errorf("maildirsize is still there: %q, %v", text, err)
+	}
+}
