@@ -20,6 +20,7 @@ func TestDovecotQuota(t *testing.T) {
 	const rule = "*:storage=20"
 	for version, start := range dovecots {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			o := peer.DovecotOptions{Users: peer.OwnUIDs(1), Quota: rule + "k", Separator: "/"}
 			d := &setup{start(t, o), o, maildir.Location{Root: "~/Maildir"}}
 			s := beside(t, d, quota(t, "0", rule))
@@ -66,6 +67,7 @@ func usedKiB(t *testing.T, c *imapclient.Client) int64 {
 func TestDovecotAlone(t *testing.T) {
 	for version, start := range dovecots {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			o := peer.DovecotOptions{Users: peer.OwnUIDs(1), Quota: "*:storage=1000k", Separator: "/"}
 			d := &setup{start(t, o), o, maildir.Location{Root: "~/Maildir"}}
 			s := beside(t, d, nil)

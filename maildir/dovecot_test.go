@@ -62,6 +62,7 @@ func withDovecot(t *testing.T, test func(*testing.T, *setup), only ...string) {
 				continue
 			}
 			t.Run(version+" "+name, func(t *testing.T) {
+				t.Parallel() // a Dovecot takes a second to stop
 				o := s.options
 				o.Users = peer.OwnUIDs(1)
 				if o.Separator == "" {
@@ -247,22 +248,22 @@ func listed(t *testing.T, c *imapclient.Client, o *imap.ListOptions) []string {
 // compareEntries compares what doveadm tells of each message with our reading.
 func compareEntries(t *testing.T, s *maildir.Store, d *setup) {
 	t.Helper()
-	for mailbox := range delivered {
-		name := d.inNamespace(mailbox)
-		out := d.Doveadm("-f", "tab", "fetch", "-u", user, "uid guid size.physical size.virtual date.received.unixtime", "mailbox", name, "all")
-		theirs := strings.Split(strings.TrimSpace(out), "\n")[1:]
-		var ours []string
-		asUser(t, d, func() error {
+	out := d.Doveadm("-f", "tab", "fetch", "-u", user, "mailbox uid guid size.physical size.virtual date.received.unixtime", "all")
+	theirs := strings.Split(strings.TrimSpace(out), "\n")[1:]
+	var ours []string
+	asUser(t, d, func() error {
+		names, err := s.Mailboxes(t.Context())
+		for _, name := range names {
 			for _, e := range storetest.Entries(t, s, name) {
-				ours = append(ours, fmt.Sprintf("%d\t%s\t%d\t%d\t%d", e.UID, e.GUID, e.Size, e.VSize, e.Received.Unix()))
+				ours = append(ours, fmt.Sprintf("%s\t%d\t%s\t%d\t%d\t%d", name, e.UID, e.GUID, e.Size, e.VSize, e.Received.Unix()))
 			}
-			return nil
-		})
-		slices.Sort(ours)
-		slices.Sort(theirs)
-		if !slices.Equal(ours, theirs) {
-			t.Errorf("%s:\n ours   %q\n theirs %q", mailbox, ours, theirs)
 		}
+		return err
+	})
+	slices.Sort(ours)
+	slices.Sort(theirs)
+	if !slices.Equal(ours, theirs) || len(ours) == 0 {
+		t.Errorf("messages:\n ours   %q\n theirs %q", ours, theirs)
 	}
 }
 

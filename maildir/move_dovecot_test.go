@@ -131,6 +131,7 @@ func TestDovecotMoveQuota(t *testing.T) {
 	const rule = "*:storage=20"
 	for version, start := range dovecots {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			o := peer.DovecotOptions{Users: peer.OwnUIDs(1), Quota: rule + "k", Separator: "/"}
 			d := &setup{start(t, o), o, maildir.Location{Root: "~/Maildir"}}
 			c := peer.IMAP(t, d.IMAPAddr, user)

@@ -71,6 +71,7 @@ func readFile(e mailstore.Entry) (string, error) {
 func TestStore(t *testing.T) {
 	for name, location := range layouts {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for the disk
 			storetest.Suite(t, func(t *testing.T) storetest.Harness {
 				h := storetest.Harness{Read: readFile}
 				home := t.TempDir()
