@@ -163,7 +163,13 @@ var (
 // search gives what we find, in doveadm's form.
 func (a *account) search(t *testing.T, words []string) []string {
 	t.Helper()
-	q, err := query.Parse(words, query.Options{Now: time.Now(), Zone: time.Local, Rules: query.Dovecot23})
+	return a.searchAt(t, time.Now(), words)
+}
+
+// searchAt gives what we find, or would have found at a time.
+func (a *account) searchAt(t *testing.T, now time.Time, words []string) []string {
+	t.Helper()
+	q, err := query.Parse(words, query.Options{Now: now, Zone: time.Local, Rules: query.Dovecot23})
 	if err != nil {
 		t.Errorf("%q: %v", words, err)
 		return nil
@@ -206,11 +212,14 @@ func TestAsDoveadm(t *testing.T) {
 		for range batch {
 			queries = append(queries, make.query())
 		}
+		asked := time.Now()
 		for j, want := range doveadm.search(a.user, queries) {
-			got := a.search(t, queries[j])
-			slices.Sort(got)
 			slices.Sort(want)
 			want = slices.Compact(want)
+			got := slices.Sorted(slices.Values(a.search(t, queries[j])))
+			if !slices.Equal(got, want) { // in the meantime a date may have come to lie before SENTSINCE 5h
+				got = slices.Sorted(slices.Values(a.searchAt(t, asked, queries[j])))
+			}
 			if !slices.Equal(got, want) && !knownWrong(t, queries[j]) {
 				t.Errorf("%s: %q:\nonly here    %v\nonly doveadm %v", a.user, queries[j], a.describe(t, without(got, want)), a.describe(t, without(want, got)))
 			}
