@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/mailerr"
 	"dovetail/internal/mailstore"
 )
@@ -24,8 +27,26 @@ func inbox(t *testing.T, s *Store) folder {
 	return f
 }
 
+// patience is a file system that tells when a lock was looked at often, as only who waits
+// for it does.
+type patience struct {
+	fsx.OS
+	looks  atomic.Int32
+	waited chan struct{}
+}
+
+func newPatience() *patience { return &patience{waited: make(chan struct{})} }
+
+func (p *patience) Lstat(name string) (fs.FileInfo, error) {
+	if strings.HasSuffix(name, lockSuffix) && p.looks.Add(1) == 12 {
+		close(p.waited)
+	}
+	return p.OS.Lstat(name)
+}
+
 func TestLockExcludes(t *testing.T) {
-	s, _ := inHome(t, nil)
+	p := newPatience()
+	s, _ := inHome(t, func(o *Options) { o.FS = p })
 	f := inbox(t, s)
 	first, err := s.lockUIDList(context.Background(), f, ownerOnly)
 	if err != nil {
@@ -49,7 +70,7 @@ func TestLockExcludes(t *testing.T) {
 	select {
 	case err := <-got:
 		t.Fatalf("second lock while the first is held: %v", err)
-	case <-time.After(50 * time.Millisecond):
+	case <-p.waited:
 	}
 	first.release()
 	if err := <-got; err != nil {
