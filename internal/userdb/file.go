@@ -54,6 +54,7 @@ func (f *File[T]) Get() (value T, half bool, err error) {
 }
 
 func (f *File[T]) read() error {
+	began := time.Now()
 	file, err := os.Open(f.Path)
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func (f *File[T]) read() error {
 		return err
 	}
 	f.value, f.stamp, f.half = value, stampOf(info), in.last != '\n'
-	f.racy = time.Since(f.stamp.mtime) < clockTick
+	f.racy = began.Sub(f.stamp.mtime) < clockTick
 	return nil
 }
 
