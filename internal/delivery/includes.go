@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"dovetail/internal/userdb"
 	"dovetail/sieve"
@@ -30,14 +29,14 @@ type dependency struct {
 }
 
 // changed tells whether a file is not, or may not be, what it was.
-func (d dependency) changed(racy time.Time) bool {
+func (d dependency) changed() bool {
 	var st fs.FileInfo
 	var err error
 	d.withRights(func() { st, err = os.Stat(d.path) })
 	if missing(err) {
 		return !d.gone
 	}
-	return err != nil || d.gone || identify(st) != d.id || !d.id.older(racy)
+	return err != nil || d.gone || identify(st) != d.id
 }
 
 // withRights runs f with the rights that go with the location: personal scripts
@@ -129,9 +128,8 @@ func (c *scriptCache) lastGood(path string, src []byte, in folders) []byte {
 
 // fresh tells whether all that a script includes is as it was.
 func (c *scriptCache) fresh(deps []dependency) bool {
-	racy := c.now().Add(-racy)
 	for _, d := range deps {
-		if d.changed(racy) {
+		if d.changed() {
 			return false
 		}
 	}

@@ -31,7 +31,7 @@ const (
 // a rule of 70 bytes).
 func memoryOf(text int64) int64 { return 4<<10 + 15*text }
 
-// racy is the age below which a file's times do not prove that it is unchanged:
+// racy is the age below which a file that is read may change and keep its times:
 // two writes may fall into one tick of the file system's clock.
 const racy = 2 * time.Second
 
@@ -119,7 +119,7 @@ func (c *scriptCache) load(path string, global bool, in folders) (prog *sieve.Pr
 	known := c.files[path]
 	c.mu.Unlock()
 	fresh := known != nil && c.fresh(known.deps)
-	if fresh && known.id == id && id.older(c.now().Add(-racy)) {
+	if fresh && known.id == id {
 		return known.prog(), false, known.err
 	}
 	src, id, err := c.read(path)
@@ -146,8 +146,10 @@ func (c *scriptCache) load(path string, global bool, in folders) (prog *sieve.Pr
 	return f.prog(), changed, f.err
 }
 
-// read reads a script.
+// read reads a script. It gives the id of no file for one that has changed so lately
+// that a further change might not show, so that the next load reads it again.
 func (c *scriptCache) read(path string) ([]byte, fileID, error) {
+	before := c.now()
 	f, st, err := fsx.OpenRegular(fsx.OS{}, path, os.O_RDONLY, 0)
 	if errors.Is(err, fsx.ErrIrregular) {
 		return nil, fileID{}, errBroken{err}
@@ -163,7 +165,11 @@ func (c *scriptCache) read(path string) ([]byte, fileID, error) {
 	if int64(len(src)) > c.maxSize {
 		return nil, fileID{}, errBroken{fmt.Errorf("larger than the %d bytes of sieve_max_script_size", c.maxSize)}
 	}
-	return src, identify(st), nil
+	id := identify(st)
+	if !id.older(before.Add(-racy)) {
+		id = fileID{}
+	}
+	return src, id, nil
 }
 
 // compiled compiles src, or finds it compiled for another user. The name is part
