@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -120,28 +122,30 @@ func TestPut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := uint32(os.Geteuid()) // whose word the queue takes on behalf of others
+	giver := own + 1000
 	co := &course{queue: q, teacher: teach.New(teach.Options{
-		Queue: q, Waiting: 1, Now: time.Now, Log: nothing{}, UID: 1,
+		Queue: q, Waiting: 1, Now: time.Now, Log: nothing{}, UID: own,
 		Pupils: []*teach.Pupil{{Backend: down{}, Ledger: ledger.NewMem()}},
-		User:   func(_ context.Context, name string) (string, uint32, error) { return name, 1000, nil },
+		User:   func(_ context.Context, name string) (string, uint32, error) { return name, giver, nil },
 	})}
 	put := func(uid uint32) error {
 		return co.put(t.Context(), uid, learn.Lesson{User: "bob", Class: learn.Spam, At: time.Now()}, strings.NewReader("Subject: x\n\ntext\n"))
 	}
-	if err := put(1000); err != nil {
+	if err := put(giver); err != nil {
 		t.Fatal(err)
 	}
 	if n := co.teacher.Drain(t.Context()); n != 1 {
 		t.Errorf("%d left", n)
 	}
-	if err := put(1000); err == nil || !strings.Contains(err.Error(), "uid 1000") {
+	if err := put(giver); err == nil || !strings.Contains(err.Error(), fmt.Sprint("uid ", giver)) {
 		t.Errorf("one too many: %v", err)
 	}
-	if err := put(1001); err != nil {
+	if err := put(giver + 1); err != nil {
 		t.Error(err)
 	}
 	entries, err := q.List()
-	if err != nil || len(entries) != 2 || *entries[0].Lesson.By != 1000 || *entries[1].Lesson.By != 1001 {
+	if err != nil || len(entries) != 2 || *entries[0].Lesson.By != giver || *entries[1].Lesson.By != giver+1 {
 		t.Errorf("%+v, %v", entries, err)
 	}
 }
