@@ -113,7 +113,7 @@ func (p programs) Run(ctx context.Context, call engine.ProgramCall) ([]byte, int
 		return nil, 0, err
 	}
 	runner := program.Runner{
-		Dir: p.s.setting("sieve_" + kind + "_bin_dir"), Timeout: timeout,
+		Dir: p.s.setting("sieve_" + kind + "_bin_dir"), Timeout: timeout * time.Duration(max(p.s.opts.Patience, 1)),
 		LF: p.s.setting("sieve_"+kind+"_input_eol") == "lf",
 	}
 	e := p.s.envelope

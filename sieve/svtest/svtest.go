@@ -62,6 +62,9 @@ type Options struct {
 	Print io.Writer
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+	// Patience is how many times as long programs may run as sieve_*_exec_timeout says,
+	// for a busy machine; 0 is 1.
+	Patience int
 }
 
 // suite is one test file under way.
