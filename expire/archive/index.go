@@ -31,6 +31,7 @@ type record struct {
 	begin, length int64
 	sum           digest // of what is there, from the From_ line to the empty line
 	id            digest // of the message as it was stored, and of its name
+	next          int64  // where the index goes on behind it
 }
 
 func (r record) end() int64 { return r.begin + r.length }
@@ -117,6 +118,7 @@ func (x *index) read(size int64) error {
 			x.sure, x.pending = x.size+int64(len(line)), nil
 		case ok:
 			x.records[r.id] = x.size
+			r.next = x.size + int64(len(line))
 			x.pending = append(x.pending, r)
 		default:
 			return nil
@@ -137,16 +139,21 @@ func (x *index) write(text string, sure bool) error {
 	return nil
 }
 
-// cut takes away what is not sure, and writes anew that some of it is.
-func (x *index) cut(kept []record, size int64) error {
-	if err := x.file.Truncate(x.sure); err != nil {
+// cut takes away what is not sure but the first so many, and writes that these are. They
+// stay in their place: a process that dies here must not forget what is in the file.
+func (x *index) cut(kept int, size int64) error {
+	end := x.sure
+	if kept > 0 {
+		end = x.pending[kept-1].next
+	}
+	if err := errors.Join(x.file.Truncate(end), x.file.Sync()); err != nil {
 		return err
 	}
-	for _, r := range x.pending {
+	for _, r := range x.pending[kept:] {
 		delete(x.records, r.id)
 	}
-	x.size = x.sure
-	return x.add(kept, func() error { return nil }, func() int64 { return size })
+	x.size = end
+	return x.write(fmt.Sprintf("%s%d\n", doneMark, size), true)
 }
 
 // add writes records, syncs them, calls do, and writes that they are sure.
@@ -156,8 +163,9 @@ func (x *index) add(records []record, do func() error, size func() int64) error 
 	for _, r := range records {
 		x.records[r.id] = at + int64(text.Len())
 		text.WriteString(r.String())
+		r.next = at + int64(text.Len())
+		x.pending = append(x.pending, r)
 	}
-	x.pending = append(x.pending, records...)
 	if err := x.write(text.String(), false); err != nil {
 		return err
 	}

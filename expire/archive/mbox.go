@@ -172,14 +172,14 @@ func (k *mboxKeeper) fresh(ctx context.Context, f *mboxText, x *index) (text []i
 // mend finds out what of the last batch, in the midst of which a process died, is in
 // the file, and cuts half a message off.
 func (k *mboxKeeper) mend(ctx context.Context, f *mboxText, x *index) error {
-	var kept []record
+	kept := 0 // of the first ones
 	for _, r := range x.pending {
 		whole, err := f.holds(ctx, r)
 		if err != nil {
 			return err
 		}
 		if whole {
-			kept = append(kept, r)
+			kept++
 			continue
 		}
 		if r.begin >= f.size {

@@ -66,6 +66,31 @@ func TestMboxHalf(t *testing.T) {
 	}
 }
 
+// A process that dies while it mends what another one has left forgets no message that
+// is in the file, wherever it dies.
+func TestMboxMendFaults(t *testing.T) {
+	for n := 1; ; n++ {
+		h := newHome(t)
+		for _, subject := range []string{"one", "two", "three"} {
+			h.put("INBOX", text(subject), received)
+		}
+		h.archive("mbox:~/a", "INBOX")
+		index := h.read(h.dir + "/.a.dovetail")
+		index = index[:strings.LastIndex(string(index), "= ")] // as it is before the messages are written
+		if err := errors.Join(os.Truncate(h.dir+"/a", size(t, h.dir+"/a")-5), os.WriteFile(h.dir+"/.a.dovetail", index, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		faulty := &fsxtest.Faulty{FS: fsx.OS{}, FailAt: n, Sticky: true}
+		_ = h.try("mbox:~/a", "INBOX", faulty)
+		_ = os.Remove(h.dir + "/a.lock") // the process has ended, and with it its lock
+		h.archive("mbox:~/a", "INBOX")
+		h.want("a", line("one"), line("two"), line("three"))
+		if faulty.Calls() < n || t.Failed() {
+			break
+		}
+	}
+}
+
 // What is as long as it should be is another program's, whatever it is, and stays.
 func TestMboxChanged(t *testing.T) {
 	h := newHome(t)

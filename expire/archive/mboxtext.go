@@ -121,7 +121,7 @@ func (f *mboxText) append(text []io.Reader, records []record, x *index) error {
 	if cutErr := f.cut(before); cutErr != nil {
 		return errors.Join(err, cutErr)
 	}
-	return errors.Join(err, x.cut(nil, before))
+	return errors.Join(err, x.cut(0, before))
 }
 
 func (f *mboxText) cut(size int64) error {
