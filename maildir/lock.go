@@ -191,11 +191,12 @@ func (l *dotlock) check() error {
 // release gives the lock back, unless another process took it away. A lock that
 // cannot be removed is void for others when it is old or this process has ended.
 func (l *dotlock) release() {
-	err := errors.Join(l.file.Close(), l.remove())
+	err := l.remove()
 	if err != nil {
 		err = l.remove() // once more: it would stop others for long
 	}
-	if err != nil {
+	// Open until now, so that the lock of somebody else has not got its inode.
+	if err = errors.Join(err, l.file.Close()); err != nil {
 		l.store.warn(fmt.Errorf("giving back the lock: %w", err))
 	}
 }
