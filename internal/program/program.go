@@ -67,6 +67,9 @@ type Job struct {
 	Cred   *Cred     // whom to run as; ignored unless we are root, nil: as ourselves
 	Input  io.Reader // standard input, nil: empty; any line ends
 	Output io.Writer // takes standard output; nil: dropped
+	// Lock is open in the program, too, so that a lock on it (flock(2)) lasts until the
+	// program has ended, though we should be killed before. It may be nil.
+	Lock *os.File
 }
 
 // Env is what a program is told of the delivery. What is empty is not in its environment.
@@ -146,6 +149,9 @@ func (r *Runner) command(ctx context.Context, path string, job Job) *exec.Cmd {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if c := job.Cred; c != nil && os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups}
+	}
+	if job.Lock != nil {
+		cmd.ExtraFiles = []*os.File{job.Lock}
 	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = pipeDelay

@@ -21,6 +21,9 @@
 // when bogofilter has read them; what a crash leaves there goes with the next batch. (Taken
 // from an mbox on standard input they would be split at lines that begin with "From ".)
 //
+// The key is locked with flock(2) by us and by the bogofilter that we start: one that
+// teaches on when we are killed is waited for, and what it has taught is known then.
+//
 // The user's ~/.bogofilter.cf and the site's bogofilter.cf are in force, but for the
 // place of the database.
 package bogofilter
@@ -94,6 +97,12 @@ func (b *Backend) Learn(ctx context.Context, user string, items []learn.Item) []
 		return results
 	}
 	db, err := b.database(ctx, user)
+	if err == nil {
+		err = db.open(ctx)
+	}
+	if err == nil {
+		defer db.close()
+	}
 	for i := 0; err == nil && i < len(items); {
 		n := distinct(items[i:])
 		err = b.learn(ctx, db, items[i:i+n], results[i:i+n])

@@ -327,6 +327,41 @@ func TestForgedWord(t *testing.T) {
 	wantLearned(t, b.Learn(t.Context(), "user1", []learn.Item{next}))
 }
 
+// A bogofilter that goes on when we are gone is waited for: what it is told now it
+// would take for lessons of its own.
+func TestLeftAtWork(t *testing.T) {
+	u := newUsers(t)
+	programs := peer.Dir(t)
+	started, end := filepath.Join(programs, "started"), filepath.Join(programs, "end")
+	// The session of its own is what lets it live on here.
+	script := "#!/bin/sh\nsetsid sh -c 'echo >" + started + "; read end <" + end + "' </dev/null >/dev/null 2>&1 &\nwait\n"
+	err := errors.Join(os.Symlink("/usr/bin/bogoutil", filepath.Join(programs, "bogoutil")),
+		os.WriteFile(filepath.Join(programs, "bogofilter"), []byte(script), 0o755))
+	for _, pipe := range []string{started, end} {
+		err = errors.Join(err, syscall.Mkfifo(pipe, 0o666), os.Chmod(pipe, 0o666))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := learntest.Lessons(t, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = os.ReadFile(started)
+		cancel()
+	}()
+	wantErrors(t, backend(t, bogofilter.Options{Lookup: u.lookup, Program: filepath.Join(programs, "bogofilter")}).Learn(ctx, "user1", items[:1]), "canceled")
+
+	b := backend(t, bogofilter.Options{Lookup: u.lookup})
+	short, cancelShort := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancelShort()
+	wantErrors(t, b.Learn(short, "user1", items), "locking bogofilter's database")
+	wantLearned(t, b.Learn(t.Context(), "user2", items)) // no other is kept waiting
+	if err := os.WriteFile(end, []byte("\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	wantLearned(t, b.Learn(t.Context(), "user1", items))
+}
+
 // A key that is damaged is told, and another one is made when it is away.
 func TestKey(t *testing.T) {
 	u := newUsers(t)

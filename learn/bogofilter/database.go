@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"dovetail/internal/message"
 	"dovetail/internal/program"
@@ -27,8 +28,33 @@ type database struct {
 	name   string // of bogofilter
 	job    program.Job
 	as     func(func() error) error // does something with the user's rights
-	key    []byte                   // of the words; set by there
+	key    []byte                   // of the words
 }
+
+// open makes the folder and the key where there are none, and locks the database.
+func (d *database) open(ctx context.Context) error {
+	path := filepath.Join(d.dir, keyFile)
+	err := d.as(func() (err error) {
+		if err := os.MkdirAll(d.dir, 0o700); err != nil {
+			return fmt.Errorf("making bogofilter's folder: %w", err)
+		}
+		if d.key, err = readKey(path); err != nil {
+			return fmt.Errorf("the key of lessons: %w", err)
+		}
+		d.job.Lock, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := lock(ctx, d.job.Lock); err != nil {
+		d.close()
+		return fmt.Errorf("locking bogofilter's database, by %s: %w", path, err)
+	}
+	return nil
+}
+
+func (d *database) close() { d.job.Lock.Close() }
 
 // field is the header field that holds a message's word.
 const field = "X-Dovetail-Lesson"
@@ -86,16 +112,9 @@ func (d *database) known(ctx context.Context, items []learn.Item) (map[learn.Has
 	return known, nil
 }
 
-// there tells whether there is a database, and makes its folder when there is none, and
-// the key.
+// there tells whether there is a database.
 func (d *database) there() (there bool, err error) {
-	err = d.as(func() (err error) {
-		if err := os.MkdirAll(d.dir, 0o700); err != nil {
-			return fmt.Errorf("making bogofilter's folder: %w", err)
-		}
-		if d.key, err = readKey(filepath.Join(d.dir, keyFile)); err != nil {
-			return fmt.Errorf("the key of lessons: %w", err)
-		}
+	err = d.as(func() error {
 		entries, err := os.ReadDir(d.dir)
 		for _, e := range entries {
 			there = there || strings.HasPrefix(e.Name(), "wordlist.") // the ending is that of the kind of database
