@@ -25,6 +25,9 @@ type Item struct {
 	Message *message.Message
 	Class   Class
 	Prior   Class // what the back end has learned it as before, which Class is to replace
+	// Unsure says that it was told Prior, but not whether it has learned it: one that
+	// knows its messages knows better.
+	Unsure bool
 }
 
 // Result is what became of an item. An error means that the item is to be tried

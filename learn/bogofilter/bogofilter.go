@@ -159,7 +159,10 @@ func failed(results []learn.Result, err error) {
 
 // plan gives an item's outcome, when nothing is to be taught, or bogofilter's option.
 func (b *Backend) plan(item learn.Item, known learn.Class) (learn.Result, string) {
-	prior := cmp.Or(known, item.Prior)
+	prior := known
+	if prior == learn.None && !item.Unsure {
+		prior = item.Prior // the database has forgotten the word
+	}
 	switch size := item.Message.Size(); {
 	case prior == item.Class:
 		return learn.Result{Outcome: learn.Already}, ""

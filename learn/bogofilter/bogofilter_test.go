@@ -362,6 +362,22 @@ func TestLeftAtWork(t *testing.T) {
 	wantLearned(t, b.Learn(t.Context(), "user1", items))
 }
 
+// What it was told before a crash and has not learned is not taken off its counts.
+func TestUnsure(t *testing.T) {
+	u := newUsers(t)
+	b := backend(t, bogofilter.Options{Lookup: u.lookup})
+	items := learntest.Lessons(t, 2)
+	for i := range items {
+		items[i].Class = learn.Spam
+	}
+	wantLearned(t, b.Learn(t.Context(), "user1", items[1:]))
+	items[0].Class, items[0].Prior, items[0].Unsure = learn.Ham, learn.Spam, true
+	wantLearned(t, b.Learn(t.Context(), "user1", items[:1]))
+	if spam, ham := u.database(t, "user1").Counts(); spam != len(items)-1 || ham != 1 {
+		t.Errorf("%d spam and %d ham, want %d and 1", spam, ham, len(items)-1)
+	}
+}
+
 // A key that is damaged is told, and another one is made when it is away.
 func TestKey(t *testing.T) {
 	u := newUsers(t)

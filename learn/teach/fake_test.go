@@ -143,7 +143,11 @@ func (f *fake) Learn(ctx context.Context, user string, items []learn.Item) []lea
 func (f *fake) note(user string, item learn.Item, subject string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.got = append(f.got, strings.Join([]string{user, string(item.Class), string(item.Prior), subject}, " "))
+	prior := string(item.Prior)
+	if item.Unsure {
+		prior += "?"
+	}
+	f.got = append(f.got, strings.Join([]string{user, string(item.Class), prior, subject}, " "))
 }
 
 func (f *fake) wants(t *testing.T, want ...string) {

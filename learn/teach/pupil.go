@@ -164,7 +164,8 @@ func (p *Pupil) sort(ctx context.Context, user string, items []Item, results []R
 				refreshed = append(refreshed, e)
 			}
 		default:
-			b.items = append(b.items, learn.Item{Hash: item.Hash, Message: item.Message, Class: item.Class, Prior: prior(e, item.Class)})
+			prior, unsure := prior(e, item.Class)
+			b.items = append(b.items, learn.Item{Hash: item.Hash, Message: item.Message, Class: item.Class, Prior: prior, Unsure: unsure})
 			b.entries = append(b.entries, learn.Entry{Hash: item.Hash, Class: e.Class, At: item.At})
 			b.places = append(b.places, i)
 		}
@@ -174,11 +175,14 @@ func (p *Pupil) sort(ctx context.Context, user string, items []Item, results []R
 
 // prior gives the class that teaching class replaces. While an intent is open
 // either may be the one that the back end knows.
-func prior(e learn.Entry, class learn.Class) learn.Class {
-	if other := class.Other(); e.Class == other || e.Intent == other {
-		return other
+func prior(e learn.Entry, class learn.Class) (prior learn.Class, unsure bool) {
+	switch other := class.Other(); other {
+	case e.Class:
+		return other, false
+	case e.Intent:
+		return other, true
 	}
-	return learn.None
+	return learn.None, false
 }
 
 // learn sends a batch whose intents are written.

@@ -104,7 +104,7 @@ func TestOpenIntent(t *testing.T) {
 	l.failAt = l.writes + 2
 	wants(t, teach(t, p, start.Add(1*time.Second), "ham x"), "error")
 	wants(t, teach(t, p, start.Add(2*time.Second), "spam x"), "learned")
-	a.wants(t, "u spam  x", "u ham spam x", "u spam ham x")
+	a.wants(t, "u spam  x", "u ham spam x", "u spam ham? x")
 	wants(t, teach(t, p, start.Add(2*time.Second), "spam x"), "already")
 	wants(t, teach(t, p, start.Add(1*time.Second), "ham x"), "superseded")
 	a.wants(t)
