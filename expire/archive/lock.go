@@ -82,7 +82,7 @@ func (k *mboxKeeper) lockFile(ctx context.Context, f fsx.File) error {
 		switch {
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINTR):
 			return false, nil
-		case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
+		case fsx.HasNoLocks(err):
 			return true, nil
 		}
 		return err == nil, err

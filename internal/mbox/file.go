@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dovetail/internal/decompress"
+	"dovetail/internal/fsx"
 )
 
 // ErrLocked says that another program has a file locked.
@@ -74,13 +75,12 @@ func (f *File) lock() error {
 	return err
 }
 
-// locked tells what a call of locking has failed with. NFS has no flock for files that are
-// open for reading alone (EBADF), other file systems have no locks at all.
+// locked tells what a call of locking has failed with.
 func locked(err error, call string) error {
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w by %s", ErrLocked, call)
-	case errors.Is(err, unix.EBADF), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
+	case fsx.HasNoLocks(err):
 		return nil
 	case err != nil:
 		return fmt.Errorf("%s: %w", call, err)

@@ -15,7 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
+	"dovetail/internal/fsx"
 	"dovetail/internal/message"
 	"dovetail/internal/program"
 	"dovetail/learn"
@@ -55,6 +57,22 @@ func (d *database) open(ctx context.Context) error {
 }
 
 func (d *database) close() { d.job.Lock.Close() }
+
+// lockWait is how long a lock is waited for.
+const lockWait = 30 * time.Second
+
+// errBusy is the error of a database that is not given free.
+var errBusy = errors.New("a bogofilter that was started before is still at work")
+
+// lock locks a file, where the file system has locks.
+func lock(ctx context.Context, f *os.File) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, lockWait, errBusy)
+	defer cancel()
+	if err := fsx.Flock(ctx, f); !fsx.HasNoLocks(err) {
+		return err
+	}
+	return nil
+}
 
 // field is the header field that holds a message's word.
 const field = "X-Dovetail-Lesson"

@@ -8,7 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
+
+	"dovetail/internal/fsx"
 )
 
 // Locks are what Pupil.Lock needs: files in a directory, locked with flock(2), so
@@ -16,10 +17,7 @@ import (
 // one.
 type Locks struct{ dir string }
 
-const (
-	lockFiles = 64
-	lockPoll  = 20 * time.Millisecond
-)
+const lockFiles = 64
 
 // NewLocks makes the directory if it is missing. It must be nobody else's: who can
 // open its files can stop the teaching.
@@ -47,20 +45,9 @@ func (l *Locks) Lock(ctx context.Context, backend, user string) (release func(),
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", path, err)
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
-		case <-time.After(lockPoll):
-		}
+	if err := fsx.Flock(ctx, f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
+	return func() { f.Close() }, nil
 }
