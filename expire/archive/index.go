@@ -60,13 +60,11 @@ type index struct {
 
 // openIndex opens the index, and reads it unless before has it already.
 func openIndex(fsys fsx.FS, name string, before *index) (*index, error) {
-	x := &index{records: map[digest]int64{}}
-	var err error
-	var info fs.FileInfo
-	x.file, info, err = fsx.OpenRegular(fsys, name, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	file, info, err := fsx.OpenRegular(fsys, name, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
+	x := &index{file: file, records: map[digest]int64{}}
 	if err := x.load(info, before); err != nil {
 		return nil, errors.Join(fmt.Errorf("reading the index %s: %w", name, err), x.file.Close())
 	}
