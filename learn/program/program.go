@@ -28,7 +28,8 @@
 // Nobody knows what a program had done when it was killed, or when the machine went
 // down before its success was noted. Then it is run again for the same message. One
 // that must not learn twice keeps the hashes and ends with 0 when it knows one in this
-// class.
+// class. For the same reason DOVETAIL_LEARN_PRIOR may name a class that it was told and has
+// not learned.
 package program
 
 import (
