@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,6 +44,37 @@ func (p *patience) Lstat(name string) (fs.FileInfo, error) {
 		close(p.waited)
 	}
 	return p.OS.Lstat(name)
+}
+
+// keeping is a file system that looks, when a lock is removed, whether it is open.
+type keeping struct {
+	fsx.OS
+	open bool
+}
+
+func (k *keeping) Remove(name string) error {
+	if strings.HasSuffix(name, lockSuffix) {
+		files, _ := filepath.Glob("/proc/self/fd/*")
+		k.open = slices.ContainsFunc(files, func(file string) bool {
+			at, _ := os.Readlink(file)
+			return at == name
+		})
+	}
+	return k.OS.Remove(name)
+}
+
+// A lock is open until it is removed: so no other one gets its inode, and is taken for it.
+func TestReleaseOfOwnLock(t *testing.T) {
+	k := &keeping{}
+	s, _ := inHome(t, func(o *Options) { o.FS = k })
+	lock, err := s.lockUIDList(t.Context(), inbox(t, s), ownerOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.release()
+	if !k.open {
+		t.Error("it was removed after it was closed")
+	}
 }
 
 func TestLockExcludes(t *testing.T) {
