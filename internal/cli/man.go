@@ -10,12 +10,18 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
+
+	"dovetail/internal/mailerr"
 )
 
 // Main writes the manual pages of the program that root is, one for each command, into
 // the directory that is the only argument. A build with -tags man has it in place of the
 // Main that runs the program, so that no program carries the generator.
 func Main(root *cobra.Command) {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: DIRECTORY for the manual pages")
+		os.Exit(mailerr.ExUsage)
+	}
 	plain(root)
 	header := doc.GenManHeader{Section: "8", Source: "dovetail " + Version, Manual: "dovetail"}
 	opts := doc.GenManTreeOptions{Header: &header, Path: os.Args[1], CommandSeparator: "-"}
