@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -128,16 +127,6 @@ func (h *home) rename(from, to string) {
 	}
 }
 
-// changed gives the time of the last change of a file's inode.
-func (h *home) changed(name string) time.Time {
-	h.t.Helper()
-	var st syscall.Stat_t
-	if err := syscall.Stat(name, &st); err != nil {
-		h.t.Fatal(err)
-	}
-	return time.Unix(st.Ctim.Unix())
-}
-
 // What changes between the choice and the removal stays: a flag, a flag there and back
 // where the saved date is asked, a message that is gone.
 func TestExpungeChanged(t *testing.T) {
@@ -158,7 +147,7 @@ func TestExpungeChanged(t *testing.T) {
 			if err := os.Remove(names[2]); err != nil {
 				t.Fatal(err)
 			}
-			for before := h.changed(names[3]); h.changed(names[3]).Equal(before); { // the inode's clock ticks in milliseconds
+			for before := fsxtest.Changed(t, names[3]); fsxtest.Changed(t, names[3]).Equal(before); { // the inode's clock ticks in milliseconds
 				h.rename(names[3], names[3]+"T")
 				h.rename(names[3]+"T", names[3])
 			}

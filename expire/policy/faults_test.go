@@ -13,6 +13,7 @@ import (
 	"dovetail/expire"
 	"dovetail/expire/policy"
 	"dovetail/expire/query"
+	"dovetail/internal/fsx/fsxtest"
 )
 
 func everything(r *policy.Rule) { r.Mailboxes = []query.Mailbox{{Name: "*", Pattern: true}} }
@@ -136,7 +137,7 @@ func TestMeanwhile(t *testing.T) {
 			if err != nil || len(names) != 1 {
 				t.Fatal(names, err)
 			}
-			for before := h.changed(names[0]); h.changed(names[0]).Equal(before); { // the inode's clock ticks in milliseconds
+			for before := fsxtest.Changed(t, names[0]); fsxtest.Changed(t, names[0]).Equal(before); { // the inode's clock ticks in milliseconds
 				if err := errors.Join(os.Rename(names[0], names[0]+"T"), os.Rename(names[0]+"T", names[0])); err != nil {
 					t.Fatal(err)
 				}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -252,16 +251,6 @@ func (h *home) remove(n int) {
 	if err := os.Remove(h.file(n)); err != nil {
 		h.t.Fatal(err)
 	}
-}
-
-// changed gives the time of the last change of a file's inode.
-func (h *home) changed(name string) time.Time {
-	h.t.Helper()
-	var st syscall.Stat_t
-	if err := syscall.Stat(name, &st); err != nil {
-		h.t.Fatal(err)
-	}
-	return time.Unix(st.Ctim.Unix())
 }
 
 // flag gives a message a flag more.
